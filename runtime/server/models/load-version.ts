@@ -156,9 +156,9 @@ export async function loadVersion(
   const ready = loaded.config ?? served;
   const { cache, rateLimiter, log, agreement } = options;
   const warmUps = agreement?.countsWarmUps === false ? createStatistics() : statistics;
-  const scheduler = await createScheduler(ready, loaded, statistics, folder, cache, rateLimiter, log, warmUps).catch(
-    instances.fail,
-  );
+  const scheduler = await createScheduler(ready, loaded, {
+    ...{ stats: statistics, folder, cache, limiter: rateLimiter, log, warmUps },
+  }).catch(instances.fail);
   const refcount = createRefcount();
   const generation = options.place && generationOf(polled, namespace, version);
   const made: ReadyVersion = {

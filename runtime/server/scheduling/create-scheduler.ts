@@ -22,20 +22,22 @@ const UNBOUNDED = 4096;
 
 let nextLoad = 1;
 
-/**
- * @param folder the version directory
- * @param warmUps counts the warm-ups
- * @throws RuntimeFault when a warm-up sample fails; the model is closed then
- */
+export interface SchedulerParts {
+  readonly stats: VersionStatistics;
+  /** The version directory. */
+  readonly folder: string;
+  readonly cache?: ResponseCache | undefined;
+  readonly limiter?: RateLimiter | undefined;
+  readonly log?: ServerLog | undefined;
+  /** Counts the warm-ups. Default: `stats` */
+  readonly warmUps?: VersionStatistics;
+}
+
+/** @throws RuntimeFault when a warm-up sample fails; the model is closed then */
 export async function createScheduler(
   config: ModelConfig,
   model: LoadedModel,
-  stats: VersionStatistics,
-  folder: string,
-  cache?: ResponseCache,
-  limiter?: RateLimiter,
-  log?: ServerLog,
-  warmUps: VersionStatistics = stats,
+  { stats, folder, cache, limiter, log, warmUps = stats }: SchedulerParts,
 ): Promise<Scheduler> {
   let gate: InstanceGate | undefined;
   try {

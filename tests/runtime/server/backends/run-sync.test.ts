@@ -2,17 +2,14 @@
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { callCosts } from "#runtime/base/call-costs.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { requestBegins, requestEnds } from "#runtime/base/in-flight.js";
 import type { TypedTensor } from "#runtime/base/tensor.js";
 import { openSession } from "#runtime/server/backends/onnx-session.js";
 import { onnxruntimeBackend } from "#runtime/server/backends/onnxruntime.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import { parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf, turns } from "../scheduling/support.js";
+import { configOf, notedModel, requestOf, schedulerOf, turns } from "../scheduling/support.js";
 
 const model = (name: string) => join(import.meta.dirname, "../../../samples/artefacts/models", `${name}.onnx`);
 const fault = new RuntimeFault("INTERNAL", "no luck");
@@ -22,7 +19,7 @@ async function start(answer: (name: string) => readonly TypedTensor[] | undefine
   const stats = createStatistics();
   const noted = notedModel(true);
   const model = { ...noted, computeSync: ([input]: readonly TypedTensor[]) => answer(input!.name) };
-  const scheduler = await createScheduler(configOf({}), model, stats, "/nowhere");
+  const scheduler = await schedulerOf(configOf({}), model, { stats });
   const runSync = (name: string, rows = 1) => scheduler.runSync!(rows, [tensor(name)], ["y"]);
   return { scheduler, runSync, stats, release: noted.release };
 }
@@ -124,53 +121,5 @@ describe("a request of a model that is quick", () => {
     }
     expect(now).toEqual(first);
     await loaded.close?.();
-  });
-  test("leaves the loop to other requests of a batch", async () => {
-    const loaded = await open({ dynamic_batching: {} });
-    for (let i = 0; i < 20; i++) {
-      const running = loaded.execute([request()], 0);
-      expect(running).toBeInstanceOf(Promise);
-      await running;
-    }
-    await loaded.close?.();
-  });
-});
-
-describe("costs of calls", () => {
-  test("an unknown size is not quick; another size has no influence", () => {
-    const costs = callCosts();
-    expect(costs.isQuick(3, 1)).toBe(false);
-    costs.learn(3, 1, 10);
-    expect(costs.isQuick(3, 199)).toBe(true);
-    expect(costs.isQuick(3, 200)).toBe(false);
-    expect(costs.isQuick(4, 1)).toBe(false);
-  });
-  test("the event loop waits for less where another request is under way", () => {
-    const costs = callCosts();
-    costs.learn(3, 1, 10);
-    requestBegins();
-    expect(costs.isQuick(3, 199)).toBe(true);
-    requestBegins();
-    try {
-      expect(costs.isQuick(3, 49)).toBe(true);
-      expect(costs.isQuick(3, 50)).toBe(false);
-    } finally {
-      requestEnds();
-      requestEnds();
-    }
-  });
-  test("one slow call changes nothing, two on end do, and quick ones bring it back slowly", () => {
-    const costs = callCosts();
-    costs.learn(1, 1, 10);
-    costs.learn(1, 1, 9000);
-    expect(costs.isQuick(1, 1)).toBe(true);
-    costs.learn(1, 1, 9000);
-    expect(costs.isQuick(1, 1)).toBe(false);
-    let calls = 0;
-    while (!costs.isQuick(1, 1)) {
-      costs.learn(1, 1, 10);
-      calls++;
-    }
-    expect(calls).toBeGreaterThan(5);
   });
 });

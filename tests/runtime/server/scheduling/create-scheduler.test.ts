@@ -6,11 +6,10 @@ import { createLocalCache } from "#runtime/server/cache/local-cache.js";
 import type { LoadedModel } from "#runtime/server/contract.js";
 import type { ServerLog } from "#runtime/server/observe/server-log.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import { directScheduler } from "#runtime/server/scheduling/direct.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf, turns } from "./support.js";
+import { configOf, notedModel, requestOf, schedulerOf, turns } from "./support.js";
 
 const needing = (name: string, global: boolean, count = 1, more: ModelConfigInit = {}) =>
   configOf({
@@ -27,7 +26,7 @@ const logOf = () => {
   };
 };
 const create = (config: ReturnType<typeof configOf>, model: LoadedModel, limiter?: RateLimiter, log?: ServerLog) =>
-  createScheduler(config, model, createStatistics(), "/nowhere", undefined, limiter, log);
+  schedulerOf(config, model, { limiter, log });
 
 /** Whether the global resource R is unregistered: a resource of the same name may then belong to devices. */
 function isUnknown(limiter: RateLimiter): boolean {
@@ -89,7 +88,7 @@ describe("a model that could answer synchronously", () => {
   test("does not with a response cache, which would not hold the answer", async () => {
     const config = needing("m", true, 1, { response_cache: { enable: true } });
     const cache = createLocalCache(1e6);
-    expect((await createScheduler(config, model, createStatistics(), "/nowhere", cache)).runSync).toBeUndefined();
+    expect((await schedulerOf(config, model, { cache })).runSync).toBeUndefined();
   });
 });
 
@@ -120,7 +119,7 @@ describe("a response cache", () => {
     model: LoadedModel,
     log?: ServerLog,
     config = cached,
-  ) => createScheduler(config, model, createStatistics(), "/nowhere", cache, undefined, log);
+  ) => schedulerOf(config, model, { cache, log });
   test("answers a request again without an execution, of this load of the model alone", async () => {
     const cache = createLocalCache(1e6);
     const [first, second] = [notedModel(), notedModel()];

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, type NotedModel, notedModel, requestOf } from "./support.js";
+import { configOf, type NotedModel, notedModel, requestOf, schedulerOf } from "./support.js";
 
 const start = (model: NotedModel, init: ModelConfigInit, stats = createStatistics()) =>
-  createScheduler(configOf(init), model, stats, "/nowhere");
+  schedulerOf(configOf(init), model, { stats });
 
 test("requests that wait for the instance run as one batch, up to the largest size", async () => {
   const model = notedModel(true);

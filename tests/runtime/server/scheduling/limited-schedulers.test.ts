@@ -2,12 +2,10 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import type { LoadedModel } from "#runtime/server/contract.js";
-import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { type Asked, configOf, notedModel, requestOf, turns } from "./support.js";
+import { type Asked, configOf, notedModel, requestOf, schedulerOf, turns } from "./support.js";
 
 const configWith = (name: string, count: number, more: ModelConfigInit) =>
   configOf({
@@ -16,7 +14,7 @@ const configWith = (name: string, count: number, more: ModelConfigInit) =>
     ...more,
   });
 const load = (limiter: RateLimiter, model: LoadedModel, needs: number, more: ModelConfigInit = {}) =>
-  createScheduler(configWith("m", needs, more), model, createStatistics(), "/nowhere", undefined, limiter);
+  schedulerOf(configWith("m", needs, more), model, { limiter });
 
 /** A scheduler whose resource another model has until its execution is released. */
 async function heldBack(more: ModelConfigInit) {

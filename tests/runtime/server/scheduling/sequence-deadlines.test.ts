@@ -1,9 +1,7 @@
 /** Time-outs of requests whose sequence waits for a slot: the first that is over ends the sequence, and leaves nothing behind. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { BackendRequest } from "#runtime/server/contract.js";
-import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
-import { configOf, notedModel, requestOf } from "./support.js";
+import { configOf, notedModel, requestOf, schedulerOf } from "./support.js";
 
 /** @param timeout in milliseconds */
 const part = (id: string, correlationId: bigint, start: boolean, timeout = 0, end = false) =>
@@ -13,7 +11,7 @@ const part = (id: string, correlationId: bigint, start: boolean, timeout = 0, en
 async function begin() {
   const model = notedModel();
   const config = configOf({ max_batch_size: 1, sequence_batching: { direct: {} } });
-  const scheduler = await createScheduler(config, model, createStatistics(), "/nowhere");
+  const scheduler = await schedulerOf(config, model);
   await scheduler.schedule(part("a1", 1n, true));
   /** Ids and codes of the requests that are refused, in order. */
   const refused: string[] = [];

@@ -2,12 +2,11 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf, turns } from "./support.js";
+import { configOf, notedModel, requestOf, schedulerOf, turns } from "./support.js";
 
 const start = (model: LoadedModel, sequence: ModelConfigInit["sequence_batching"], max_batch_size = 1) =>
-  createScheduler(configOf({ max_batch_size, sequence_batching: sequence! }), model, createStatistics(), "/nowhere");
+  schedulerOf(configOf({ max_batch_size, sequence_batching: sequence! }), model);
 const part = (id: string, sequence: bigint, start = false, end = false, signal?: Cancellable) =>
   requestOf(id, { controls: { correlationId: sequence, start, end }, ...(signal && { signal }) });
 
@@ -26,7 +25,7 @@ describe("a decoupled model whose answers are complete after its instance is fre
       },
     } as unknown as LoadedModel;
     const stats = createStatistics();
-    const scheduler = await createScheduler(configOf({ sequence_batching: sequence! }), model, stats, "/nowhere");
+    const scheduler = await schedulerOf(configOf({ sequence_batching: sequence! }), model, { stats });
     return { scheduler, begun, ends };
   };
   test.each([false, true])("runs the next request of the sequence then, and not before, END %s", async end => {

@@ -3,9 +3,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { type Asked, configOf, requestOf, turns } from "./support.js";
+import { type Asked, configOf, requestOf, schedulerOf, turns } from "./support.js";
 
 const fault = new RuntimeFault("INTERNAL", "no luck");
 
@@ -40,7 +39,7 @@ async function start(sequence: ModelConfigInit["sequence_batching"], instances =
     instance_group: [{ count: instances, kind: "KIND_CPU" }],
     sequence_batching: sequence!,
   });
-  const scheduler = await createScheduler(config, model, stats, "/nowhere");
+  const scheduler = await schedulerOf(config, model, { stats });
   schedulers.push(scheduler);
   const answered: string[] = [];
   const note = (id: string, done: Promise<unknown>) =>
@@ -125,7 +124,7 @@ describe("an iterative sequence", () => {
       sequence_batching: { oldest: { max_candidate_sequences: 2 }, iterative_sequence: true },
     });
     const stats = createStatistics();
-    const scheduler = await createScheduler(config, model, stats, "/nowhere");
+    const scheduler = await schedulerOf(config, model, { stats });
     await Promise.all(["a", "b"].map(id => scheduler.schedule(requestOf(id))));
     expect(starts).toEqual([true, false, false]);
     expect(seen).toEqual(["a", "b", "a", "a"]);

@@ -3,13 +3,11 @@
  */
 import { afterEach, expect, test, vi } from "vitest";
 import type { LoadedModel } from "#runtime/server/contract.js";
-import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf } from "./support.js";
+import { configOf, notedModel, requestOf, schedulerOf } from "./support.js";
 
 const start = (model: LoadedModel, sequence: ModelConfigInit["sequence_batching"], max_batch_size = 2) =>
-  createScheduler(configOf({ max_batch_size, sequence_batching: sequence! }), model, createStatistics(), "/nowhere");
+  schedulerOf(configOf({ max_batch_size, sequence_batching: sequence! }), model);
 const part = (id: string, sequence: bigint, start = false, end = false, signal?: AbortSignal) =>
   requestOf(id, { controls: { correlationId: sequence, start, end }, ...(signal && { signal }) });
 

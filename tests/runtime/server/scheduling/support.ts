@@ -3,7 +3,9 @@
  */
 import type { Cancellation } from "#runtime/base/cancellation.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { type Controls, NO_CONTROLS } from "#runtime/server/requests/controls.js";
+import { createScheduler, type SchedulerParts } from "#runtime/server/scheduling/create-scheduler.js";
 import { complete } from "#triton-protos/complete-message.js";
 import type { ModelConfig, ModelConfigInit } from "#triton-protos/model-config.js";
 
@@ -68,3 +70,6 @@ export function notedModel(held = false): NotedModel {
 export async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve));
 }
+
+export const schedulerOf = (config: ModelConfig, model: LoadedModel, parts: Partial<SchedulerParts> = {}) =>
+  createScheduler(config, model, { stats: createStatistics(), folder: "/nowhere", ...parts });

@@ -6,10 +6,9 @@
 import type { RuntimeFault } from "#runtime/base/errors.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";
-import { configOf, requestOf } from "../support.js";
+import { configOf, requestOf, schedulerOf } from "../support.js";
 import { type Drawn, drawConfig, FAULT, simulatedModel } from "./draw-model.js";
 import { type Random, randomFrom } from "./random.js";
 import { installVirtualTime } from "./virtual-time.js";
@@ -172,7 +171,7 @@ export async function simulate(seed: number, bugs: Bugs = {}): Promise<Life> {
     const limiter = drawn.resource && createRateLimiter([{ name: "R", count: drawn.resource.count }]);
     const config = configOf(drawn.init);
     const made = bugs.model?.(model) ?? model;
-    const plain = await createScheduler(config, made, stats, "/nowhere", undefined, bugs.limiter?.(limiter) ?? limiter);
+    const plain = await schedulerOf(config, made, { stats, limiter: bugs.limiter?.(limiter) ?? limiter });
     const scheduler = bugs.scheduler?.(plain) ?? plain;
     let [order, lastSettled, isDraining, isDrained] = [0, -1, false, false];
     const isOrdered =
