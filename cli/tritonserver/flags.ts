@@ -202,10 +202,10 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
   [
     "Memory/Device Management",
     [
-      inert("pinned-memory-pool-byte-size", "integer", `${OF_GPUS}; shown at the start`),
+      inert("pinned-memory-pool-byte-size", "integer", OF_GPUS),
       inert("cuda-memory-pool-byte-size", "<integer>:<integer>", OF_GPUS),
       inert("cuda-virtual-address-size", "<integer>:<integer>", OF_GPUS),
-      inert("min-supported-compute-capability", "float", `${OF_GPUS}; shown at the start`),
+      inert("min-supported-compute-capability", "float", OF_GPUS),
       inert("buffer-manager-thread-count", "integer", "inputs are not copied"),
       inert("host-policy", PAIR, "--cpu-affinity sets the processors of workers"),
       inert("model-load-gpu-limit", "<device_id>:<fraction>", OF_GPUS),

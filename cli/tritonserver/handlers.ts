@@ -208,10 +208,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     const resource = { name: name!, count: Number(count), ...(device !== undefined && { device: Number(device) }) };
     o.rateLimitResources = [...(o.rateLimitResources ?? []), resource];
   },
-  "pinned-memory-pool-byte-size": (o, v) => (o.shown = { ...o.shown, pinnedMemoryPoolByteSize: readSize(v) }),
+  "pinned-memory-pool-byte-size": check(readSize),
   "cuda-memory-pool-byte-size": check(pair),
   "cuda-virtual-address-size": check(pair),
-  "min-supported-compute-capability": (o, v) => (o.shown = { ...o.shown, minSupportedComputeCapability: readFloat(v) }),
+  "min-supported-compute-capability": check(readFloat),
   "buffer-manager-thread-count": check(readInteger),
   "host-policy": check(v => readSetting(v, "host-policy", "<policy name>,<setting>=<value>")),
   "model-load-gpu-limit": check(pair),

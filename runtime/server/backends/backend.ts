@@ -26,8 +26,6 @@ export interface LoadContext {
   readonly server: ServerModels;
   readonly gpus: Gpus;
   readonly log?: Pick<ServerLog, "info" | "warning" | "verbose"> | undefined;
-  /** Called by a backend when it begins to make its instances; for others they begin when the model is loaded. */
-  readonly onInstances?: () => void;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];

@@ -1,7 +1,6 @@
 /**
  * Backends by name. Each is imported with the first model that needs it, so that start-up loads only the code that a repository uses.
  */
-import { fileURLToPath } from "node:url";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Backend } from "./backend.js";
@@ -39,8 +38,3 @@ export async function loadBackend({
     `unable to find backend library for backend '${name}', try specifying runtime on the model configuration.`,
   );
 }
-
-/** The module of a backend, for people to look at. */
-export const backendFile = (name: string): string =>
-  fileURLToPath(new URL(`./${FILES[name] ?? name}.js`, import.meta.url));
-const FILES: Readonly<Record<string, string>> = { dyna_sequence: "sequence-sum", sequence: "sequence-sum" };

@@ -45,9 +45,8 @@ export const onnxruntimeBackend: Backend = {
     }
   },
   check: config => void sessionOptions(config),
-  async load({ config, folder, gpus, onInstances, code = "all", memory, log }) {
+  async load({ config, folder, gpus, code = "all", memory, log }) {
     const instances = instancesOf(config);
-    onInstances?.();
     const sessions = new Map<string, OnnxSession>();
     const close = async (): Promise<void> => {
       for (const session of sessions.values()) await session.release();

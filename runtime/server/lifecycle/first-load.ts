@@ -5,20 +5,18 @@
 import { stat } from "node:fs/promises";
 import { internal, invalid, RuntimeFault, STATUS } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
-import { backendFile } from "../backends/index.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { type IndexEntry, UNLOADED } from "../models/model-states.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
-import { extensionsOf } from "../requests/metadata.js";
 import type { OpenOptions } from "./server-options.js";
 import { stopModels } from "./stop-models.js";
 
 /**
  * Checks the options before anything is loaded.
  * @returns `failed` where the server is to stay nevertheless
- * @throws RuntimeFault, after the options are in the log
+ * @throws RuntimeFault
  */
 export async function requireGood(
   options: OpenOptions,
@@ -32,7 +30,7 @@ export async function requireGood(
       failed: false,
     };
   } catch (error) {
-    printOptions(options, log, false);
+    logMetrics(options, log);
     if (!options.exitOnError) {
       const { code, message } = RuntimeFault.from(error);
       log.error("tritonserver", `${STATUS[code].label}: ${message}`);
@@ -52,12 +50,7 @@ export class LoadFault extends RuntimeFault {
 }
 
 /** @throws RuntimeFault when a model fails and that is to end the server */
-export async function loadFirst(
-  registry: Registry,
-  options: OpenOptions,
-  log: ServerLog,
-  cached: boolean,
-): Promise<void> {
+export async function loadFirst(registry: Registry, options: OpenOptions, log: ServerLog): Promise<void> {
   const explicit = options.modelControlMode === "explicit";
   const all = !explicit || options.loadModels.includes("*");
   const mixed = explicit && all && options.loadModels.length > 1;
@@ -67,10 +60,8 @@ export async function loadFirst(
       ? await registry.start(all ? [] : options.loadModels)
       : true;
   const entries = await registry.index();
-  log.table("server", agentsTable());
-  log.table("server", backendsTable(registry.backends(), options));
   log.table("server", modelsTable(entries, registry.empty()));
-  printOptions(options, log, cached);
+  logMetrics(options, log);
   if (good) return;
   if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
   await stopModels(registry, options.exitTimeoutSeconds * 1000, log);
@@ -78,9 +69,8 @@ export async function loadFirst(
   throw invalid("Wildcard model name '*' must be the ONLY startup model if specified at all.");
 }
 
-function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): void {
-  if (options.metrics && options.allowCpuMetrics) log.info("metrics", "Collecting CPU metrics");
-  log.table("tritonserver", optionsTable(options, cached));
+function logMetrics({ metrics, allowCpuMetrics }: OpenOptions, log: ServerLog): void {
+  if (metrics && allowCpuMetrics) log.info("metrics", "Collecting CPU metrics");
 }
 
 /** Stores of clouds, which this server reads as little as a Triton that was built without them. */
@@ -102,7 +92,7 @@ async function requireRepositories(folders: readonly string[]): Promise<void> {
 }
 
 /**
- * The tables that a server prints when it has started: repository agents, back ends, models, options.
+ * A table of the log.
  * @param rows the head first
  */
 function table(rows: readonly (readonly string[])[]): string {
@@ -112,29 +102,6 @@ function table(rows: readonly (readonly string[])[]): string {
   return `${[rule, head, rule, ...body, rule].join("\n")}\n`;
 }
 
-const agentsTable = (): string => table([["Repository Agent", "Path"]]);
-
-/** The back ends of models that are served. Triton prints a library's path; here it is a module's. */
-function backendsTable(
-  names: readonly string[],
-  { disableAutoComplete, backendConfig, shown }: Pick<OpenOptions, "disableAutoComplete" | "backendConfig" | "shown">,
-): string {
-  const rows = [...new Set(names)].sort().map(name => [
-    name,
-    backendFile(name),
-    JSON.stringify({
-      cmdline: {
-        "auto-complete-config": String(!disableAutoComplete),
-        "min-compute-capability": shown.minSupportedComputeCapability.toFixed(6),
-        "default-max-batch-size": "4",
-        ...backendConfig[""],
-        ...backendConfig[name],
-      },
-    }),
-  ]);
-  return table([["Backend", "Path", "Config"], ...rows]);
-}
-
 function modelsTable(entries: readonly IndexEntry[], empty: readonly string[]): string {
   const known = entries.flatMap(({ name, version, state, reason }) =>
     state === undefined ? [] : [[name, version ?? "-", reason ? `${state}: ${reason.trimEnd()}` : state]],
@@ -142,25 +109,4 @@ function modelsTable(entries: readonly IndexEntry[], empty: readonly string[]): 
   const bare = empty.map(name => [name, "-", "Not loaded: No model version was found"]);
   const rows = [...known, ...bare].sort(([a], [b]) => (a! < b! ? -1 : a! > b! ? 1 : 0));
   return table([["Model", "Version", "Status"], ...rows]);
-}
-
-function optionsTable(options: OpenOptions, cached: boolean): string {
-  const flag = (on: boolean): string => (on ? "1" : "0");
-  return table([
-    ["Option", "Value"],
-    ["server_id", options.id],
-    ["server_version", options.serverVersion],
-    ["server_extensions", extensionsOf(options.trace !== undefined).join(" ")],
-    ...options.modelRepositories.map((path, i) => [`model_repository_path[${i}]`, path]),
-    ["model_control_mode", `MODE_${options.modelControlMode.toUpperCase()}`],
-    ...options.loadModels.map((name, i) => [`startup_models_${i}`, name]),
-    ["strict_model_config", flag(options.disableAutoComplete)],
-    ["model_config_name", options.modelConfigName],
-    ["rate_limit", options.rateLimit ? "EXEC_COUNT" : "OFF"],
-    ["pinned_memory_pool_byte_size", String(options.shown.pinnedMemoryPoolByteSize)],
-    ["min_supported_compute_capability", options.shown.minSupportedComputeCapability.toFixed(1)],
-    ["strict_readiness", flag(options.strictReadiness)],
-    ["exit_timeout", String(options.exitTimeoutSeconds)],
-    ["cache_enabled", flag(cached)],
-  ]);
 }

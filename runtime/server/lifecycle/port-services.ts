@@ -67,7 +67,6 @@ export const createServerMetrics = (
     failures,
     intervalMs: options.metricsIntervalMs,
     memory: () => ({ resident: residentBytes(), charged: budget.charged, limit: budget.limit }),
-    pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
 
 /** The parts that HTTP and gRPC need. */

@@ -94,8 +94,6 @@ export interface ServeOptions {
   readonly allowModelCodeUpload?: boolean;
   /** A `model.mjs` in the version folder answers in the place of any backend; part of `mockMissing`. @default false */
   readonly mockStandIns?: boolean;
-  /** Options without effect, which are still shown among the options at the start. */
-  readonly shown?: Partial<ShownOptions>;
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
   readonly rateLimitResources?: readonly RateLimitResource[];
@@ -182,11 +180,6 @@ export interface ServeOptions {
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
 
-interface ShownOptions {
-  readonly pinnedMemoryPoolByteSize: number;
-  readonly minSupportedComputeCapability: number;
-}
-
 export interface RunningServer {
   /** Ports that are open; an endpoint that is off has none. */
   readonly ports: {
@@ -262,7 +255,6 @@ export const withDefaults = (given: ServeOptions) => {
     reuseHttpPort: given.reuseHttpPort ?? false,
     reuseGrpcPort: given.reuseGrpcPort ?? false,
     grpcCompression: given.grpcCompression ?? "none",
-    shown: { pinnedMemoryPoolByteSize: 2 ** 28, minSupportedComputeCapability: 0, ...given.shown },
     rateLimit: given.rateLimit ?? false,
     rateLimitResources: given.rateLimitResources ?? [],
     gpu: given.gpu ?? ("auto" as const),

@@ -179,7 +179,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     if (!failed) {
       if (options.opensEarly) await endpoints.openEarly();
       if (!worker) await options.refreshRepositories();
-      await loadFirst(registry, options, log, relief.cache !== undefined);
+      await loadFirst(registry, options, log);
       if (mocked.size > 0) log.info("mock", `mocks stand in for ${[...mocked.keys()].join(", ")}`);
       parts.warmer?.started();
       await peers?.start(registry);

@@ -11,7 +11,6 @@ import { hasBackend, loadBackend, UnknownBackend } from "../backends/index.js";
 import { STAND_IN } from "../backends/javascript/stand-in.js";
 import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds } from "../observe/statistics.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
-import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
 import { checkInstances } from "./check-limits.js";
 import { generationOf } from "./generations.js";
 import { fileInside } from "./inside-folder.js";
@@ -130,24 +129,24 @@ export async function loadVersion(
   });
   const backend = await chooseBackend(polled, folder, options);
   checkWritten(polled, folder, backend);
-  if (!updated) logModelStart(options.log, written, version);
   const config = await completed(polled, folder, backend, options);
   warnOfMetrics(config, options);
   validateCompleted(config, backend, options);
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
-  const instances = instanceLog(served, options, updated !== undefined, polled);
+  const notMade = (error: unknown): never => {
+    for (let i = 0; i < instancesOf(served); i++)
+      options.log?.error(
+        "backend_model",
+        `ERROR: Failed to create instance: ${withoutFolder((error as Error).message, polled.upload)}`,
+      );
+    throw error;
+  };
   const labels = readLabels(served, polled.folder);
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
-  const loading = backend
-    .load(
-      contextOf(served, polled, place, options, { namespace, ahead, onInstances: instances.begin }),
-      updated?.loaded,
-    )
-    .catch(instances.end);
-  const loaded = await (backend.check ? loading.catch(instances.fail) : loading);
-  instances.begin();
+  const loading = backend.load(contextOf(served, polled, place, options, { namespace, ahead }), updated?.loaded);
+  const loaded = await (backend.check ? loading.catch(notMade) : loading);
   // A version that keeps its instances shares them with the serving one.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();
@@ -158,7 +157,7 @@ export async function loadVersion(
   const warmUps = agreement?.countsWarmUps === false ? createStatistics() : statistics;
   const scheduler = await createScheduler(ready, loaded, {
     ...{ stats: statistics, folder, cache, limiter: rateLimiter, log, warmUps },
-  }).catch(instances.fail);
+  }).catch(notMade);
   const refcount = createRefcount();
   const generation = options.place && generationOf(polled, namespace, version);
   const made: ReadyVersion = {
@@ -251,47 +250,12 @@ function validateCompleted(config: ModelConfig, backend: Backend, { gpus, log }:
   }
 }
 
-/** The lines of the log about the instances of a version; none of those that go on. */
-function instanceLog(
-  served: ModelConfig,
-  { log, gpus }: LoadOptions,
-  goesOn: boolean,
-  { upload }: Pick<PolledModel, "upload">,
-) {
-  let begun = false;
-  return {
-    /** Called when the first one is made; later calls do nothing. */
-    begin(): void {
-      if (!begun && !goesOn) logInstanceStarts(log, served, gpus);
-      begun = !goesOn;
-    },
-    /** The load failed. @throws the error */
-    end(error: unknown): never {
-      if (begun) logModelEnd(log, served);
-      throw error;
-    },
-    /** They could not be made. @throws the error */
-    fail(error: unknown): never {
-      for (let i = 0; i < instancesOf(served); i++)
-        log?.error(
-          "backend_model",
-          `ERROR: Failed to create instance: ${withoutFolder((error as Error).message, upload)}`,
-        );
-      throw error;
-    },
-  };
-}
-
 function contextOf(
   config: ModelConfig,
   { code }: PolledModel,
   { version, folder }: VersionFolder,
   options: LoadOptions,
-  {
-    namespace,
-    ahead,
-    onInstances,
-  }: Pick<VersionPlan, "namespace" | "ahead"> & Required<Pick<LoadContext, "onInstances">>,
+  { namespace, ahead }: Pick<VersionPlan, "namespace" | "ahead">,
 ): LoadContext {
   const { server, gpus, log, drawSeed, onGoldenDifference, clock, middleware } = options;
   return {
@@ -304,7 +268,6 @@ function contextOf(
     server,
     gpus,
     log,
-    onInstances,
     code,
     drawSeed,
     ...(onGoldenDifference && { onGoldenDifference }),

@@ -19,8 +19,6 @@ export interface Registry {
   stop(): Promise<void>;
   /** Marks of the ready models by key: equal marks, equal files and configurations. */
   marks(): ReadonlyMap<string, string>;
-  /** Back ends that models were loaded with. */
-  backends(): readonly string[];
   /** Versions that a back end once failed to load. */
   failed(): readonly FailedVersion[];
   /** Models that could be read and have no version to load. */

@@ -41,7 +41,6 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     start: names => reader.atOnce(() => start(set, names)),
     poll: () => pollRepositories(set),
-    backends: () => [...set.backends],
     failed: () => [...set.failed.values()],
     empty: () => [...set.empty],
     marks: () =>
@@ -74,7 +73,6 @@ function createModelSet(options: RegistryOptions): ModelSet {
     known: new KnownModels(ids),
     loads: new RunningLoads(),
     reader: createReader(options, ids),
-    backends: new Set(),
     failed: new Map(),
     empty: new Set(),
     closing: new WeakMap(),

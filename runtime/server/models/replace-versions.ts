@@ -8,7 +8,6 @@ import type { ModelVersion } from "../../base/model-version.js";
 import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js";
 import type { ServerLog } from "../observe/server-log.js";
 import { followed, outcomeOf } from "./agreement.js";
-import { logBackendStart, logModelEnd } from "./backend-lines.js";
 import type { Generations } from "./generations.js";
 import type { VersionFolder } from "./layout.js";
 import type { LoadOptions } from "./load-options.js";
@@ -28,8 +27,6 @@ export interface ReplaceContext {
   readonly options: LoadOptions & { readonly retries?: number };
   readonly log: ServerLog;
   readonly states: ModelStates;
-  /** Names of backends that were used for a load. */
-  readonly backends: Set<string>;
   /** Versions that a backend failed to load, by model and version. */
   readonly failed: Map<string, FailedVersion>;
   readonly ids: ModelIds;
@@ -108,17 +105,13 @@ async function loadEverywhere(context: ReplaceContext, how: Replacement): Promis
 
 /** Loads all versions beside each other, into `next`. @returns their faults @throws WholeModelFault */
 async function loadVersions(context: ReplaceContext, how: Replacement): Promise<readonly string[]> {
-  const { backends, log } = context;
+  const { log } = context;
   const { key, polled } = how;
-  const { backend } = polled.config;
-  const isFirst = hasBackend(backend) && polled.versions.length > 0 && !backends.has(backend);
-  if (hasBackend(backend)) backends.add(backend);
   const faults: string[] = [];
   await Promise.all(
-    polled.versions.map(async (folder, i) => {
+    polled.versions.map(async folder => {
       const { version } = folder;
       log.info("model_lifecycle", `loading: ${key}:${version}`);
-      if (isFirst && i === 0) logBackendStart(log, backend);
       try {
         const ready = await loadOne(context, how, folder);
         context.generations.add(ready);
@@ -259,9 +252,7 @@ function closeOnce(
     generations.delete(ready);
     await ready.scheduler.drain();
     await ready.loaded.close?.();
-    if (!isLogged) return;
-    logModelEnd(log, ready.config);
-    log.info("model_lifecycle", `successfully unloaded '${key}' version ${ready.version}`);
+    if (isLogged) log.info("model_lifecycle", `successfully unloaded '${key}' version ${ready.version}`);
   };
   const running = closing.get(ready) ?? close();
   closing.set(ready, running);

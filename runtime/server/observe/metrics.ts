@@ -152,8 +152,6 @@ export interface MetricsOptions {
   readonly certificateDays?: () => number | undefined;
   /** Counts of all versions, past and present. */
   readonly failures: FailureCounts;
-  /** Size of the pinned pool on the command line; nothing is pinned here. */
-  readonly pinnedBytes: number;
 }
 
 /** Adds the head of a family of lines. */
@@ -269,18 +267,11 @@ function createMachineFigures(intervalMs: number): () => MachineFigures {
   };
 }
 
-function printMachine(
-  { pinnedBytes, cpu }: MetricsOptions,
-  figures: () => MachineFigures,
-  lines: string[],
-  head: AddHead,
-): void {
+function printMachine({ cpu }: MetricsOptions, figures: () => MachineFigures, lines: string[], head: AddHead): void {
   const gaugeLine = (name: string, help: string, value: number): void => {
     head(name, help, "gauge");
     lines.push(`${name} ${value}`);
   };
-  gaugeLine("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", pinnedBytes);
-  gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
   if (!cpu) return;
   const { utilization, usedBytes } = figures();
   gaugeLine("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", utilization);

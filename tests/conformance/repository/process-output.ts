@@ -1,13 +1,16 @@
 /**
  * What a run of the binary printed → lines that can be compared: paths, ports, times, process ids and file names of the log's heads are
- * masked, tables are collapsed as the recorder did, and what libraries of a real Triton say about themselves is left out.
+ * masked, the table of models is collapsed as the recorder did, and the rest that a real Triton says about itself is left out: other tables, and the
+ * lines of its libraries and back ends.
  */
 
 /** Lines of back ends' and other libraries' own: not the server's log. The recorder masked what RE2 says of a pattern that is none, as ours is here. */
 const LIBRARY =
-  /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_Finalize|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
+  /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'[a-z_]+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
 /** Who can reach each port: a line that Triton does not have. */
 const EXPOSED = /^I.*\] "Exposed: /;
+/** The head of a record that is a table. */
+const TABLE_HEAD = /^(?:<iso-time> )?I(?:<time>)? <pid> \]$/;
 /** Once a second, with counts that depend on the seconds before. */
 const COUNTDOWN = /^I.*\] "Timeout \d+: Found /;
 
@@ -36,9 +39,8 @@ export function comparable(lines: readonly string[]): string[] {
   const out: string[] = [];
   let table: string[] = [];
   const flush = (): void => {
-    const backends = table.some(row => row.startsWith("| Backend "));
     const loose = table.some(row => row.includes("<"));
-    for (const row of table) out.push(backends ? firstColumn(row) : loose ? collapse(row) : row);
+    if (table[1]?.startsWith("| Model ")) for (const row of table) out.push(loose ? collapse(row) : row);
     table = [];
   };
   for (const line of lines) {
@@ -56,7 +58,7 @@ export function comparable(lines: readonly string[]): string[] {
       out.push(text.trimEnd());
   }
   flush();
-  return out.filter(line => line !== "");
+  return out.filter(line => line !== "" && !TABLE_HEAD.test(line));
 }
 
 /** A table with a masked path lost its padding. */
@@ -65,10 +67,6 @@ const collapse = (row: string): string =>
     .replace(/-{2,}/g, "---")
     .replace(/ {2,}/g, " ")
     .replace(/(onnx runtime error \d+: )[^|]*/, "$1…");
-/** Where a back end lies, and how it was called, is its server's own affair. */
-const firstColumn = (row: string): string =>
-  (/^[|+][^|+]*[|+]/.exec(row)?.[0] ?? row).replace(/-{2,}/g, "---").replace(/ {2,}/g, " ");
-
 export function lineDifferences(
   expected: readonly string[],
   got: readonly string[],

@@ -118,7 +118,7 @@ async function askAndSignal(
     );
   const early = record.signals[0]![0].includes("after the start");
   if (!early) await started(record, output, ports, ended);
-  else await Promise.race([until(() => output.stdout.includes("TRITONBACKEND_ModelInitialize: "), START_MS), ended]);
+  else await Promise.race([until(() => output.stdout.includes('"loading: '), START_MS), ended]);
   if (record.probe && alive()) seen.probe = await ask(record.probe);
   const inFlight = record.inflight_answer === undefined ? undefined : get("infer:/v2/models/slow/infer", ports);
   for (const [when, signal] of record.signals) {
