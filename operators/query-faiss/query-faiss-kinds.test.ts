@@ -8,6 +8,7 @@ import { describe, expect, test } from "vitest";
 import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
+import "../../tests/needs/built.js";
 import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const root = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds", import.meta.url));
