@@ -11,6 +11,7 @@ import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { connect } from "../../dist/runtime/client/index.js";
 import { encode } from "../../dist/triton-protos/proto-root.js";
+import { median } from "../stress/figures.mjs";
 import { merlonRepository } from "./server/models.mjs";
 import { startMerlon } from "./server/processes.mjs";
 
@@ -84,7 +85,6 @@ function python(inFlight) {
   return JSON.parse(stdout);
 }
 
-const median = all => all.sort((a, b) => a - b)[all.length >> 1];
 try {
   for (const call of Object.values(CALLS)) await load(call, 4);
   for (const inFlight of [1, 16]) {

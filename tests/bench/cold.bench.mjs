@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { median } from "../stress/figures.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { grpcCall } from "./server/models.mjs";
 import { startMerlon } from "./server/processes.mjs";
@@ -41,7 +42,6 @@ const [ROUNDS, SETTLE] = values.short ? [1, 10] : [Number(values.rounds), Number
 const [REQUESTS, IN_FLIGHT, WORKERS] = [values.requests, values["in-flight"], values.workers].map(Number);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "cold-"));
-const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 function repository(name) {
   const folder = join(scratch, name);

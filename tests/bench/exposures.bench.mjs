@@ -17,6 +17,7 @@ import { parseArgs } from "node:util";
 import { build, compile, printDiagnostics } from "../../dist/compiler/index.js";
 import { encode } from "../../dist/triton-protos/proto-root.js";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { median } from "../stress/figures.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { pinThreads, startMerlon } from "./server/processes.mjs";
 
@@ -76,8 +77,6 @@ const WORKLOADS = {
   shop: { text: shop, inputs: { user_id: [CUSTOMER] }, artefacts: SHOP },
   draw: { text: draw, inputs: { user_id: [1], ids: Array.from({ length: CANDIDATES }, (_, i) => i) } },
 };
-
-const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /** The first two cores that this process may use; the generator needs another one than the loop. */
 function cores() {

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { filteredWay } from "../../dist/runtime/stores/vectors/filtered-search.js";
 import { openFilteredIndex } from "../../dist/runtime/stores/vectors/open-index.js";
-import { bitsOf, byPosition, median, recall, startFaiss } from "./filtered/shared.mjs";
+import { median } from "../stress/figures.mjs";
+import { bitsOf, byPosition, recall, startFaiss } from "./filtered/shared.mjs";
 
 const [QUERIES, TOPK, DIMENSION, ROUNDS] = [100, 10, 64, 3];
 const { values } = parseArgs({

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { spread } from "../stress/figures.mjs";
 import { SHAPES } from "./etl-shapes.mjs";
 
 /** The same work for each shape, in Polars. */
@@ -55,11 +56,6 @@ function child(command, args) {
   if (status !== 0) throw new Error(`${command} failed: ${stderr.trim().split("\n").slice(-2).join(" | ")}`);
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
-
-const sorted = values => values.toSorted((a, b) => a - b);
-const median = values => sorted(values)[values.length >> 1];
-const spread = values =>
-  `${median(values).toFixed(2)} (${sorted(values)[0].toFixed(2)} to ${sorted(values).at(-1).toFixed(2)})`;
 
 async function compare(shape, rows, rounds) {
   const folder = mkdtempSync(join(tmpdir(), "merlon-bench-"));

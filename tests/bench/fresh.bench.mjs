@@ -17,6 +17,7 @@ import { wrapIdMap } from "../../dist/formats/faiss/faiss.js";
 import { printFlat } from "../../dist/formats/faiss/print-flat.js";
 import { connect } from "../../dist/runtime/client/index.js";
 import { serve } from "../../dist/runtime/server/index.js";
+import { quantile, sorted } from "../stress/figures.mjs";
 import { wrongAnswers } from "./fresh/check.mjs";
 
 const isShort = process.argv.includes("--short");
@@ -222,7 +223,6 @@ async function run(name, makeFeed) {
   };
 }
 
-const quantile = (all, q) => [...all].sort((a, b) => a - b)[Math.floor(q * (all.length - 1))];
 const rows = [];
 try {
   for (const [name, feed] of [
@@ -236,8 +236,8 @@ try {
 console.log(`${ITEMS} items of ${D} numbers, ${PER_SECOND} changes a second, ${LANES} searches in flight\n`);
 console.log("feed     changes   write → seen, ms: p50    p99    max    search, ms: p50    p99   answers   wrong");
 for (const { name, changes, freshness, times, answers, wrong } of rows) {
-  const [f50, f99, most] = [0.5, 0.99, 1].map(q => quantile(freshness, q).toFixed(0).padStart(6));
-  const [s50, s99] = [0.5, 0.99].map(q => quantile(times, q).toFixed(1).padStart(6));
+  const [f50, f99, most] = [0.5, 0.99, 1].map(q => quantile(sorted(freshness), q).toFixed(0).padStart(6));
+  const [s50, s99] = [0.5, 0.99].map(q => quantile(sorted(times), q).toFixed(1).padStart(6));
   console.log(
     `${name.padEnd(8)} ${String(changes).padStart(7)} ${" ".repeat(18)}${f50} ${f99} ${most} ${" ".repeat(15)}${s50} ${s99} ${String(answers).padStart(9)} ${String(wrong).padStart(7)}`,
   );

@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { build, compile } from "../../dist/compiler/index.js";
 import { freezeFeatures } from "../../dist/runtime/stores/feast/freeze-features.js";
 import { say, table } from "../../scripts/demo/terminal.mjs";
+import { median } from "../stress/figures.mjs";
 import { cpuSeconds, startMerlon, startTriton } from "./server/processes.mjs";
 import { makeShop, USERS } from "./stages/shop.mjs";
 
@@ -59,8 +60,6 @@ async function measure({ url, pid }, { model, userOf }, batch, seconds) {
   }
   return { times, cpu: pid && ((cpuSeconds(pid) - cpu) * 1000) / times.length };
 }
-
-const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 /** The ensemble with this number of candidates, and its users. */
 async function ensembleOf(candidates) {

@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { freePort } from "#conformance/free-ports.js";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { median, spread } from "../stress/figures.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
-import { merlonRepository, workloads } from "./server/models.mjs";
+import { binaryBody, grpcBody, LARGE, merlonRepository, SMALL, targetOf, workloadsIn } from "./server/models.mjs";
 import { startMerlon } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:recorder -- [options]
@@ -34,14 +35,20 @@ const { values } = parseArgs({
 const [ROUNDS, SECONDS] = values.short ? [3, 1] : [Number(values.rounds), Number(values.seconds)];
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
 /** The model that does nothing, so that the ratio is the wire's and the recorder's. */
-const isChosen = ({ name }) =>
-  / identity /.test(name) && !/scripted/.test(name) && (values.large || !name.endsWith("1 MB"));
+function workloads(scratch) {
+  const { all, grpc, json, binary } = workloadsIn(scratch);
+  for (const [title, model, size] of [
+    ["FP32[16]", "identity", SMALL],
+    ...(values.large ? [["1 MB", "identity_1mb", LARGE]] : []),
+  ]) {
+    grpc(`identity ${title}`, grpcBody(model, "INPUT0", size));
+    json(`JSON identity ${title}`, model, size);
+    binary(`binary identity ${title}`, model, binaryBody(size));
+  }
+  return all;
+}
 /** A just-in-time compiler needs some thousand requests. */
 const WARM_SECONDS = 3;
-
-const sorted = numbers => numbers.toSorted((a, b) => a - b);
-const median = numbers => sorted(numbers)[numbers.length >> 1];
-const range = (numbers, digits) => `${sorted(numbers)[0].toFixed(digits)} – ${sorted(numbers).at(-1).toFixed(digits)}`;
 
 /** @returns its ports and process; `stop` resolves with the last line it prints */
 async function startRecorder(server, cassette) {
@@ -69,12 +76,9 @@ async function startRecorder(server, cassette) {
 }
 
 /** Rounds of one workload at one level. @returns results without and with the recorder, pair by pair */
-async function measure({ protocol, path, body, headers }, inFlight, server, recorder, scratch) {
-  const target = ({ [protocol]: port }) => ({
-    ...{ url: `http://127.0.0.1:${port}${path}`, body, headers, http1: protocol === "http" },
-  });
-  const least = await answerBytes(target(server));
-  const run = (of, seconds) => load(target(of), of.pid, { inFlight, seconds, scratch, least });
+async function measure(workload, inFlight, server, recorder, scratch) {
+  const least = await answerBytes(targetOf(server, workload));
+  const run = (of, seconds) => load(targetOf(of, workload), of.pid, { inFlight, seconds, scratch, least });
   for (const one of [server, recorder]) await run(one, WARM_SECONDS);
   const pairs = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -94,7 +98,7 @@ function rowOf(name, inFlight, pairs) {
   };
   const ratios = both(({ rate }) => rate).map(([without, recorded]) => recorded / without);
   return [
-    ...[name, String(inFlight), cell(({ rate }) => rate, 0), median(ratios).toFixed(2), range(ratios, 2)],
+    ...[name, String(inFlight), cell(({ rate }) => rate, 0), spread(ratios)],
     ...[cell(({ p50 }) => p50, 2), cell(({ p99 }) => p99, 2), median(pairs.map(([, { cpu }]) => cpu)).toFixed(0)],
   ];
 }
@@ -110,19 +114,10 @@ async function main() {
   try {
     recorder = await startRecorder(server, cassette);
     const rows = [];
-    for (const workload of workloads(scratch).filter(isChosen))
+    for (const workload of workloads(scratch))
       for (const inFlight of LEVELS)
         rows.push(rowOf(workload.name, inFlight, await measure(workload, inFlight, server, recorder, scratch)));
-    const head = [
-      "workload",
-      "in flight",
-      "answers/s",
-      "ratio",
-      "of each pair",
-      "p50 ms",
-      "p99 ms",
-      "recorder's CPU µs",
-    ];
+    const head = ["workload", "in flight", "answers/s", "ratio of each pair", "p50 ms", "p99 ms", "recorder's CPU µs"];
     table(head, rows);
     process.stdout.write(`each cell: without → with the recorder, medians of ${ROUNDS} pairs of ${SECONDS} s\n`);
     const load = [before, loadavg()].map(([one]) => one.toFixed(1));

@@ -1,19 +1,32 @@
 // Merlon beside another server of Triton's protocol over equal models with equal instance counts. Bounds of small messages are sockets of node:net with
-// answers of a fixed form. A server in C that discards large ones is their bound, if there is a compiler.
+// answers of a fixed form.
 // All are driven by h2load, which is in C, and rounds alternate. The other server is started by hand:
 //   npm run bench:triton -- --write MODELS             writes the models
 //   npm run bench:triton -- MODELS triton=PID:GRPC:HTTP measures
 // Ratios are medians of the rounds' ratios, with their range. Prints tables; nothing is asserted, since machines differ.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { median, spread } from "../stress/figures.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { mlpModel } from "./server/mlp.mjs";
-import { binaryBody, binaryRequest, grpcBody, grpcCall } from "./server/models.mjs";
-import { startBareGrpc, startBareHttp, startFloor, startMerlon } from "./server/processes.mjs";
+import {
+  binaryBody,
+  binaryRequest,
+  config,
+  grpcBody,
+  grpcCall,
+  identity,
+  LARGE,
+  SMALL,
+  targetOf,
+  workloadsIn,
+  write,
+} from "./server/models.mjs";
+import { startBareGrpc, startBareHttp, startMerlon } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:triton -- --write MODELS
        npm run bench:triton -- [options] MODELS NAME=PID:GRPC_PORT:HTTP_PORT
@@ -44,34 +57,24 @@ for (const option of ["rounds", "seconds"])
     process.exit(2);
   }
 const WARM_SECONDS = 2;
-const [SMALL, LARGE, WIDE] = [16, 2 ** 18, 64];
+const WIDE = 64;
 const USER = 512300022n;
 
-const config = (name, head, [input, from], [output, to], rest) =>
-  `name: "${name}"\n${head}\ninput [ { name: "${input}" data_type: TYPE_FP32 dims: [ ${from} ] } ]\n` +
-  `output [ { name: "${output}" data_type: TYPE_FP32 dims: [ ${to} ] } ]\n${rest}\n`;
 const TWO = "instance_group [ { count: 2 kind: KIND_CPU } ]";
 const ONE_THREAD = 'parameters { key: "intra_op_thread_count" value: { string_value: "1" } }';
-const identity = (name, rows, size) =>
-  config(name, `backend: "identity" max_batch_size: ${rows}`, ["INPUT0", size], ["OUTPUT0", size], TWO);
 const step = (from, to) =>
   `step { model_name: "identity" model_version: -1 input_map { key: "INPUT0" value: "${from}" } output_map { key: "OUTPUT0" value: "${to}" } }`;
 
 function writeModels(folder) {
   const steps = [step("INPUT0", "a"), step("a", "b"), step("b", "OUTPUT0")].join(" ");
-  const ends = [
-    ["INPUT0", SMALL],
-    ["OUTPUT0", SMALL],
-  ];
-  const files = {
-    "identity/config.pbtxt": identity("identity", 64, SMALL),
-    "identity/1/.keep": "",
-    "identity_1mb/config.pbtxt": identity("identity_1mb", 8, LARGE),
-    "identity_1mb/1/.keep": "",
+  write(folder, {
+    ...identity("identity", SMALL, 64, 2),
+    ...identity("identity_1mb", LARGE, 8, 2),
     "three_steps/config.pbtxt": config(
       "three_steps",
       'platform: "ensemble" max_batch_size: 64',
-      ...ends,
+      ["INPUT0", SMALL],
+      ["OUTPUT0", SMALL],
       `ensemble_scheduling { ${steps} }`,
     ),
     "three_steps/1/.keep": "",
@@ -83,11 +86,7 @@ function writeModels(folder) {
       `${TWO}\n${ONE_THREAD}`,
     ),
     "mlp/1/model.onnx": mlpModel(),
-  };
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), content);
-  }
+  });
   process.stdout.write(
     `${folder} has the models. Start the other server on it, on loopback; then:\n  npm run bench:triton -- ${folder} triton=PID:GRPC:HTTP\n`,
   );
@@ -95,63 +94,37 @@ function writeModels(folder) {
 
 /** The requests, each with its numbers in flight. */
 function workloads(scratch) {
-  const all = [];
-  const add = (name, levels, request, bytes) => {
-    const body = join(scratch, `${all.length}.body`);
-    writeFileSync(body, bytes);
-    all.push({ name, levels, ...request, body });
-  };
-  const grpc = (name, levels, bytes) =>
-    add(
-      `gRPC ${name}`,
-      levels,
-      {
-        protocol: "grpc",
-        path: "/inference.GRPCInferenceService/ModelInfer",
-        headers: { "content-type": "application/grpc", te: "trailers" },
-      },
-      bytes,
-    );
-  const http = (name, levels, model, { bytes, length }) => {
-    const headers = { "content-type": "application/octet-stream", "inference-header-content-length": String(length) };
-    add(`HTTP ${name}`, levels, { protocol: "http", path: `/v2/models/${model}/infer`, headers }, bytes);
-  };
+  const { all, grpc, binary } = workloadsIn(scratch);
   if (values.shop) {
     const user = Buffer.from(BigInt64Array.of(USER).buffer);
     const input = { name: "user_id", datatype: "INT64", shape: [1, 1] };
     const call = { model_name: "recommend", inputs: [input], raw_input_contents: [user] };
-    grpc("shop", [1, 8], grpcCall(call));
-    http("shop", [8], "recommend", binaryRequest([{ ...input, data: user }]));
+    grpc("shop", grpcCall(call), { levels: [1, 8] });
+    binary("shop", "recommend", binaryRequest([{ ...input, data: user }]), { levels: [8] });
     return all;
   }
-  grpc("identity", [1, 8, 32], grpcBody("identity", ["INPUT0"], SMALL));
-  http("identity", [1, 8], "identity", binaryBody(SMALL));
-  grpc("identity, 1 MB", [4], grpcBody("identity_1mb", ["INPUT0"], LARGE));
-  http("identity, 1 MB", [4], "identity_1mb", binaryBody(LARGE));
-  grpc("three steps", [1, 8], grpcBody("three_steps", ["INPUT0"], SMALL));
-  grpc("network", [1, 8], grpcBody("mlp", ["x"], WIDE));
-  grpc("network, 64 rows", [8], grpcBody("mlp", ["x"], WIDE, 64));
-  http("network", [8], "mlp", binaryBody(WIDE, "x"));
+  grpc("identity", grpcBody("identity", "INPUT0", SMALL), { levels: [1, 8, 32] });
+  binary("identity", "identity", binaryBody(SMALL), { levels: [1, 8] });
+  grpc("identity, 1 MB", grpcBody("identity_1mb", "INPUT0", LARGE), { levels: [4] });
+  binary("identity, 1 MB", "identity_1mb", binaryBody(LARGE), { levels: [4] });
+  grpc("three steps", grpcBody("three_steps", "INPUT0", SMALL), { levels: [1, 8] });
+  grpc("network", grpcBody("mlp", "x", WIDE), { levels: [1, 8] });
+  grpc("network, 64 rows", grpcBody("mlp", "x", WIDE, 64), { levels: [8] });
+  binary("network", "mlp", binaryBody(WIDE, "x"), { levels: [8] });
   return all.filter(({ name }) => name.includes(values.filter));
 }
 
-const sorted = numbers => numbers.toSorted((a, b) => a - b);
-const median = numbers => sorted(numbers)[Math.floor(numbers.length / 2)];
 const STOLEN = 8;
 const stolen = () => Number(readFileSync("/proc/stat", "utf8").split("\n")[0].split(/ +/)[STOLEN]);
 
 /** Rounds of one workload at one level. @returns a row for each server */
 async function measure(work, inFlight, servers, other, scratch) {
-  const target = server => ({
-    url: `http://127.0.0.1:${server[work.protocol]}${work.path}`,
-    ...{ body: work.body, headers: work.headers, http1: work.protocol === "http" },
-  });
   const least = new Map();
   const results = new Map(servers.map(server => [server, []]));
   const run = (server, seconds) =>
-    load(target(server), server.pid, { inFlight, seconds, scratch, least: least.get(server) });
+    load(targetOf(server, work), server.pid, { inFlight, seconds, scratch, least: least.get(server) });
   for (const server of servers) {
-    least.set(server, await answerBytes(target(server)));
+    least.set(server, await answerBytes(targetOf(server, work)));
     await run(server, WARM_SECONDS);
   }
   for (let round = 0; round < ROUNDS; round++)
@@ -160,11 +133,7 @@ async function measure(work, inFlight, servers, other, scratch) {
   return servers.map(server => {
     const runs = results.get(server);
     const middle = key => median(runs.map(one => one[key]));
-    const ratios = key => sorted(runs.map((one, i) => one[key] / results.get(other)[i][key]));
-    const written = key => {
-      const all = ratios(key);
-      return `${median(all).toFixed(2)} (${all[0].toFixed(2)} to ${all.at(-1).toFixed(2)})`;
-    };
+    const written = key => spread(runs.map((one, i) => one[key] / results.get(other)[i][key]));
     return [
       ...[work.name, inFlight, server.name, middle("rate").toFixed(0)],
       ...[middle("p50").toFixed(3), middle("p99").toFixed(3), middle("cpu").toFixed(0)],
@@ -191,10 +160,10 @@ const keepAwake = () =>
   );
 
 /** The servers that a workload is measured with: the other one, Merlon, and a bound for tensors that are returned as they are. */
-function chosen({ name, protocol }, { other, merlons, bounds, floor }) {
-  const bound = name.endsWith("identity") ? bounds[protocol] : name === "gRPC identity, 1 MB" ? floor : undefined;
-  return [other, ...merlons, ...(bound ? [bound] : [])];
-}
+const chosen = ({ name, protocol }, { other, merlons, bounds }) => [
+  ...[other, ...merlons],
+  ...(name.endsWith("identity") ? [bounds[protocol]] : []),
+];
 
 async function main() {
   if (values.help || (!values.write && positionals.length !== 2)) {
@@ -210,20 +179,19 @@ async function main() {
   try {
     const begin = async starting => {
       const server = await starting;
-      if (server) stops.push(() => server.stop());
+      stops.push(() => server.stop());
       return server;
     };
     const merlons = [];
     for (const workers of values.workers.split(",").map(Number))
       merlons.push(await begin(startMerlon(folder, { workers, name: workers > 1 ? `merlon, ${workers}` : "merlon" })));
     const bounds = { http: await begin(startBareHttp()), grpc: await begin(startBareGrpc()) };
-    const floor = await begin(startFloor(4 * LARGE, scratch));
     if (values.awake) for (const child of keepAwake()) stops.push(() => child.kill("SIGKILL"));
     const rows = [];
     const [began, stolenBefore] = [performance.now(), stolen()];
     for (const work of workloads(scratch))
       for (const inFlight of work.levels) {
-        const servers = chosen(work, { other, merlons, bounds, floor });
+        const servers = chosen(work, { other, merlons, bounds });
         rows.push(...(await measure(work, inFlight, servers, other, scratch)));
         process.stdout.write(".");
       }

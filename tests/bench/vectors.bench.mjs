@@ -20,7 +20,8 @@ import { filteredWay } from "../../dist/runtime/stores/vectors/filtered-search.j
 import { openFilteredIndex } from "../../dist/runtime/stores/vectors/open-index.js";
 import { spawnMilvus } from "../needs/milvus.ts";
 import { initPostgres, spawnPostgres } from "../needs/postgres.ts";
-import { bitsOf, byPosition, hashOf, median, recall, startFaiss } from "./filtered/shared.mjs";
+import { median } from "../stress/figures.mjs";
+import { bitsOf, byPosition, hashOf, recall, startFaiss } from "./filtered/shared.mjs";
 
 const [QUERIES, TOPK, DIMENSION, ROUNDS, BATCH] = [100, 10, 64, 3, 1000];
 const HELP = `usage: npm run bench:vectors -- [options]

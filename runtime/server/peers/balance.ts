@@ -5,7 +5,7 @@ import type { RequestTensor } from "../contract.js";
 import type { PeerLink } from "./link.js";
 import type { VersionLoad, WorkerLoad } from "./load.js";
 
-/** Microseconds that forwarding a small request takes both workers; `npm run bench:peers` measures it. */
+/** Microseconds that forwarding a small request takes both workers. */
 const FORWARD_US = 100;
 /** The same for each byte of its inputs. */
 const FORWARD_US_PER_BYTE = 0.002;

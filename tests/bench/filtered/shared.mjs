@@ -60,7 +60,3 @@ export function recall(found, exact) {
   });
   return hits / all;
 }
-
-export function median(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-}

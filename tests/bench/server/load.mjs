@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { decode } from "../../../dist/triton-protos/proto-root.js";
+import { quantile, sorted } from "../../stress/figures.mjs";
 import { cpuSeconds, threadMicroseconds } from "./processes.mjs";
 
 export function requireH2load() {
@@ -97,12 +98,11 @@ export async function load(
   const data = Number(/ (?:\S+) \((\d+)\) data/.exec(stdout)?.[1]);
   if (!(data >= least * times.length))
     throw new Error(`${url}: ${data} bytes are no ${times.length} answers of ${least} bytes`);
-  times.sort((a, b) => a - b);
-  const quantile = q => times[Math.min(times.length - 1, Math.floor(q * times.length))] / 1000;
+  const all = sorted(times);
   return {
     rate: (times.length * 1e6) / (last - first),
-    p50: quantile(0.5),
-    p99: quantile(0.99),
+    p50: quantile(all, 0.5) / 1000,
+    p99: quantile(all, 0.99) / 1000,
     cpu: (cpu * 1e6) / times.length,
     loop: loop / times.length,
   };

@@ -51,12 +51,6 @@ export const cpuSeconds = pid =>
     return (Number(user) + Number(system)) / TICKS;
   });
 
-/** Milliseconds of CPU of all child processes of this one that have ended. */
-export const endedChildrenMs = () => {
-  const [user, system] = statOf("self").slice(13, 15);
-  return ((Number(user) + Number(system)) * 1000) / TICKS;
-};
-
 /** Microseconds of CPU that one thread has taken, by the scheduler's clock. */
 export const threadMicroseconds = (pid, thread) =>
   Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1000;
@@ -72,13 +66,6 @@ export const threadsMs = pid =>
   readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadMicroseconds(pid, thread) / 1000, 0);
 /** The same of a process and its children. */
 export const familyMs = pid => sumOver(pid, threadsMs);
-
-/** Megabytes of memory that a process and its children hold. */
-export const residentMegabytes = pid =>
-  sumOver(pid, one => {
-    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, "utf8")) ?? [0, 0];
-    return Number(kilobytes) / 1024;
-  });
 
 /** Proportional set size of a process and its children, in MiB: a page that several share counts in parts. */
 export const proportionalMebibytes = pid =>
@@ -99,15 +86,6 @@ function environment() {
   const { NODE_EXTRA_CA_CERTS: _, ...others } = process.env;
   return others;
 }
-
-/** Milliseconds from start to end of a Node that does nothing: what every start on this machine takes. */
-export const bareNodeMs = () =>
-  new Promise(resolve => {
-    const started = performance.now();
-    spawn(process.execPath, ["-e", "0"], { stdio: "ignore", env: environment() }).on("exit", () =>
-      resolve(performance.now() - started),
-    );
-  });
 
 /**
  * Starts a command that serves Triton's ports; resolves when it is ready. `readyMs` is the time from the start, `readyCpuMs` the CPU time.
@@ -194,23 +172,10 @@ export function startTriton(environment, repository, scratch, flags = []) {
 
 const beside = file => fileURLToPath(new URL(file, import.meta.url));
 
-/** The yardstick of gRPC. */
-export const startEcho = () => startYardstick("grpc-js echo", process.execPath, [beside("./grpc-js-echo.mjs")]);
-
 /** The bounds of HTTP and of gRPC in Node. */
 export const startBareHttp = () => startYardstick(BARE_HTTP, process.execPath, [beside("./bare-http.mjs")]);
 export const startBareGrpc = () => startYardstick(BARE_GRPC, process.execPath, [beside("./bare-grpc.mjs")]);
-export const [BARE_HTTP, BARE_GRPC] = ["bound, HTTP in Node", "bound, gRPC in Node"];
-
-/** The bound of large messages. @returns undefined where there is no C compiler */
-export function startFloor(size, scratch) {
-  const program = join(scratch, "floor");
-  const { status } = spawnSync("cc", ["-O2", "-o", program, beside("./floor.c")], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  return status === 0 ? startYardstick(FLOOR, program, [String(size)]) : undefined;
-}
-export const FLOOR = "floor, in C";
+const [BARE_HTTP, BARE_GRPC] = ["bound, HTTP in Node", "bound, gRPC in Node"];
 
 /** A server that prints its port. */
 async function startYardstick(name, command, args) {

@@ -1,6 +1,7 @@
 /** Calls, some in flight, for a while → milliseconds and calls a second; and a client of one model that does little work itself. */
 import * as grpc from "@grpc/grpc-js";
 import { decode, encode } from "../../../dist/triton-protos/proto-root.js";
+import { quantile, sorted } from "../../stress/figures.mjs";
 
 /** @param call gets the number of the call */
 export async function measure(call, inFlight, seconds, warmUp = 20) {
@@ -21,9 +22,8 @@ export async function measure(call, inFlight, seconds, warmUp = 20) {
 }
 
 export function quantiles(times) {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = q => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-  return { p50: at(0.5), p99: at(0.99) };
+  const all = sorted(times);
+  return { p50: quantile(all, 0.5), p99: quantile(all, 0.99) };
 }
 
 /** Requests for `batch` users each; bytes in, bytes out. */
