@@ -3,12 +3,10 @@ import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.
 import { invalid, type RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 
-export interface Node {
+interface Node {
   readonly host: string;
   readonly port: number;
 }
-
-export type ClientOptions = ReturnType<typeof addressOf>["options"];
 
 const PORTS = { redis: 6379, redis_cluster: 6379, redis_sentinel: 26_379 } as const;
 

@@ -1,11 +1,12 @@
 /** Connections to the Redis server that has a vector set, opened when they are needed, and its errors. */
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
 import { START, TLS } from "../refusals.js";
-import { addressOf, type ClientOptions, type Node } from "./set-address.js";
-import { type Command, type Reply, setCluster } from "./set-cluster.js";
+import { addressOf } from "./set-address.js";
+
+export type Command = readonly [name: string, ...args: (Buffer | string | number)[]];
 
 export interface SetClient {
   /** Connections to a server that it has at most. */
@@ -24,39 +25,27 @@ class Late extends Error {}
 
 /** @param timeoutMs of one `run` @throws RuntimeFault for an address that cannot be read */
 export function openClient(store: RedisVectorStore, settings: ConnectionSettings, timeoutMs: number): SetClient {
-  const { nodes, options } = addressOf(store, settings);
-  const connections = new Map<string, Connection>();
-  const cluster =
-    store.redisType === "redis_cluster" ? setCluster(store.key, nodes, node => dial(node, options)) : undefined;
+  const dial = dialer(store, settings);
+  const connections = new Map<number, Connection>();
   return {
     size: store.pool,
     run: async (commands, at = 0) => {
-      const used = new Map<string, Connection>();
-      let isReady = true;
+      const connection = connections.get(at) ?? dial();
+      connections.set(at, connection);
       const drop = (): void => {
-        cluster?.forget();
-        for (const [name, connection] of used) {
-          if (connections.get(name) === connection) connections.delete(name);
-          connection.client.disconnect();
-        }
+        if (connections.get(at) === connection) connections.delete(at);
+        connection.client.disconnect();
       };
-      const send = async (node: Node, some: readonly Command[]): Promise<readonly Reply[]> => {
-        const name = `${at} ${node.host} ${node.port}`;
-        const connection = connections.get(name) ?? connect({ ...options, ...node });
-        connections.set(name, connection);
-        used.set(name, connection);
-        isReady = false;
-        await connection.ready;
-        isReady = true;
-        return sendAll(connection.client, some);
-      };
+      let isReady = false;
       let isLate = false;
       const timer = setTimeout(() => {
         isLate = true;
         drop();
       }, timeoutMs);
       try {
-        return await (cluster ? cluster.run(commands, send) : valuesOf(await send(nodes[0]!, commands)));
+        await connection.ready;
+        isReady = true;
+        return await sendAll(connection.client, commands);
       } catch (error) {
         if (isLate) throw new Late("it did not answer in time");
         // The client may see the end of its connection later than this error.
@@ -74,58 +63,65 @@ export function openClient(store: RedisVectorStore, settings: ConnectionSettings
 }
 
 interface Connection {
-  readonly client: Redis;
+  readonly client: Redis | Cluster;
   /** Rejects with the reason if there is no connection. */
   readonly ready: Promise<void>;
 }
 
-function connect(options: ClientOptions & Partial<Node> & { readonly commandTimeout?: number }): Connection {
-  const client = new Redis(options);
-  // An emitted error without a listener would end the process. It also says why a connection was not made.
-  let last: Error | undefined;
-  client.on("error", (error: Error) => {
-    last = error;
-  });
-  const open = async (): Promise<void> => {
-    try {
-      await client.connect();
-      // The client ignores a server that has fewer databases.
-      if (options.db) await client.select(options.db);
-    } catch (error) {
-      const reason = last ?? (error as Error);
-      // A server without TLS waits for the rest of a command.
-      throw options.tls && reason.message.includes("ETIMEDOUT")
-        ? new Error("it did not answer a TLS handshake")
-        : reason;
-    }
+function dialer(store: RedisVectorStore, settings: ConnectionSettings): () => Connection {
+  const { nodes, options } = addressOf(store, settings);
+  const makeClient = (): Redis | Cluster =>
+    store.redisType === "redis_cluster"
+      ? new Cluster([...nodes], {
+          redisOptions: options,
+          lazyConnect: true,
+          enableReadyCheck: false,
+          enableOfflineQueue: false,
+          clusterRetryStrategy: () => null,
+          slotsRefreshTimeout: options.connectTimeout,
+        })
+      : new Redis({ ...options, ...nodes[0]! });
+  return () => {
+    const client = makeClient();
+    // An emitted error without a listener would end the process. It also says why a connection was not made.
+    let last: Error | undefined;
+    const note = (error: Error): void => {
+      last = error;
+    };
+    client.on(client instanceof Redis ? "error" : "node error", note).on("error", () => {});
+    const open = async (): Promise<void> => {
+      try {
+        await client.connect();
+        // The client ignores a server that has fewer databases.
+        if (client instanceof Redis && options.db) await client.select(options.db);
+      } catch (error) {
+        // A cluster's client does not say why it reached no node.
+        if (client instanceof Cluster && last?.message === "Connection is closed.") {
+          const node = new Redis({ ...options, ...nodes[0]! }).on("error", note);
+          await node.connect().catch(() => {});
+          node.disconnect();
+        }
+        const reason = last ?? (error as Error);
+        // A server without TLS waits for the rest of a command.
+        throw options.tls && reason.message.includes("ETIMEDOUT")
+          ? new Error("it did not answer a TLS handshake")
+          : reason;
+      }
+    };
+    return { client, ready: open() };
   };
-  return { client, ready: open() };
 }
 
-/** A connection for one question, which its owner closes. */
-async function dial(node: Node, options: ClientOptions): Promise<Redis> {
-  const { client, ready } = connect({ ...options, ...node, commandTimeout: options.connectTimeout });
-  try {
-    await ready;
-  } catch (error) {
-    client.disconnect();
-    throw error;
-  }
-  return client;
-}
-
-async function sendAll(client: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
+/** One write for all on a single server; in a cluster each command follows the set when its slot moves. */
+async function sendAll(client: Redis | Cluster, commands: readonly Command[]): Promise<readonly unknown[]> {
+  if (client instanceof Cluster) return Promise.all(commands.map(([name, ...args]) => client.call(name, ...args)));
   const pipeline = client.pipeline();
   for (const [name, ...args] of commands) pipeline.call(name, ...args);
-  return (await pipeline.exec())!;
-}
-
-/** @throws the first error */
-const valuesOf = (replies: readonly Reply[]): readonly unknown[] =>
-  replies.map(([error, value]) => {
+  return (await pipeline.exec())!.map(([error, value]) => {
     if (error) throw error;
     return value;
   });
+}
 
 const LOAD = "Load it with `merlon vectors load`, or correct `key`.";
 

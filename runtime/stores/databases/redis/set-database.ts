@@ -12,8 +12,8 @@ import { connectionSettings } from "../connection-settings.js";
 import { checkedCalls } from "../guarded-call.js";
 import { type Refuse, refuses } from "../refusals.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
+import type { Command } from "./set-client.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
-import type { Command } from "./set-cluster.js";
 import { listedValues, setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey } from "./set-layout.js";
 

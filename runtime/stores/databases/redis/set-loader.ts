@@ -7,8 +7,8 @@ import { connectionSettings } from "../connection-settings.js";
 import { type GuardedCall, guardedCalls } from "../guarded-call.js";
 import { type Refuse, refuses } from "../refusals.js";
 import type { Swap, VectorLoader, VectorRows } from "../vector-database.js";
+import type { Command } from "./set-client.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
-import type { Command } from "./set-cluster.js";
 import { idOf, unitBytes } from "./set-database.js";
 import { attributesText, MOST_INTEGER } from "./set-filter.js";
 import {
