@@ -57,14 +57,7 @@ export const FOLDERS = {
   stores: {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
     tests: [
-      "tests/runtime/stores/feast/{build-column,feast-by-statement,feast-every-type,feast-key-versions,feast-new-types}.test.ts",
-      "tests/runtime/stores/feast/{feast-changes,feast-snapshot,feast-store,feast-views,feast-writer,feast-written,feature-lookup,feature-server,feature-server-call}.test.ts",
-      "tests/runtime/stores/feast/{get-features,hmget,push-json,redis-faults,redis-hashes,shared-snapshots}.test.ts",
-      "tests/runtime/stores/feast/{followed-changes,snapshot-calls,snapshot-histories,snapshot-store,sqlite-check,stores-agree}.test.ts",
-      "tests/runtime/stores/feast/{column-sink,feature-defaults,hash-stream,murmur3,packed-cells,redis-store,value-text}.test.ts",
-      "tests/runtime/stores/feast/{encode-registry,redis-client,redis-connection,replaced-store,sqlite-faults,writer-checks}.test.ts",
-      "tests/runtime/stores/feast/{event-time,feast-server,feature-ages,feature-server-store,first-read,freeze-features,merge-views,packed-views,snapshot-taken,writer-histories}.test.ts",
-      "tests/runtime/stores/embeddings/{embedding-table,hot-rows,hugectr,read-exactly}.test.ts",
+      "tests/runtime/stores/{feast,embeddings}/*.test.ts",
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",
     ],
@@ -74,8 +67,7 @@ export const FOLDERS = {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
       "tests/formats/faiss/*.test.ts",
-      "tests/runtime/stores/vectors/*.test.ts",
-      "tests/runtime/stores/vectors/delta/{id-positions,live-index,lock-file,read-delta,search-alive,write-delta}.test.ts",
+      "tests/runtime/stores/vectors/**/*.test.ts",
       "tests/runtime/etl/{index-build,index-search,text-ids,delta/apply-compact}.test.ts",
       "tests/walls/faiss-{file,probe}.test.ts",
       "operators/predict-implicit/*.test.ts",

@@ -14,7 +14,6 @@ import { sharedFile } from "../../base/shared/shared-file.js";
 import { sharedTables } from "../../base/shared/shared-table.js";
 import { type Answer, answerFrom, type Held, hold, holdChanges } from "./held-snapshot.js";
 import { packViews, unpackViews } from "./packed-views.js";
-import { sharedSnapshot } from "./shared-snapshots.js";
 import { takeSnapshot } from "./snapshot.js";
 import type { SnapshotCalls } from "./snapshot-calls.js";
 import type { TableState } from "./snapshot-changes.js";
@@ -179,14 +178,12 @@ const readersOf = (orders: readonly SnapshotOrder[], { taken }: AllTaken): Promi
 
 async function takeFirst(order: SnapshotOrder, seen: string): Promise<Current> {
   const { file } = order;
-  const times = await Promise.all([file, `${file}-wal`].map(path => stat(path).catch(() => undefined)));
-  if ((times[0]?.size ?? 0) > SMALL_FILE) {
+  if (((await stat(file).catch(() => undefined))?.size ?? 0) > SMALL_FILE) {
     // Most stores change later than they are read first, or never: reading their pages would only make the start longer.
     const read = async () => ((await inThread({ orders: [order], follow: false })) as AllTaken).taken[0];
     return (await sharedReader(order, seen, read)) ?? reader(order, await read());
   }
-  const changed = Math.max(...times.map(of => of?.mtimeMs ?? 0));
-  const views = sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order));
+  const views = takeSnapshot(order);
   return reader(order, views && { views, bytes: 0, tables: [] });
 }
 

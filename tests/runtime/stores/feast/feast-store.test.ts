@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -86,34 +86,6 @@ describe.each(WAYS)("faults, %s", (_, open) => {
     ]);
     await store.close();
   });
-});
-
-test("a small store that was read before is not read again, until its file is another", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "merlon-shared-"));
-  const file = join(folder, "online_store.db");
-  const repository = readFeastRepository(fixture(3));
-  const view = findView(repository.registry, "user_features")!;
-  const age = view.features.filter(feature => feature.name === "age");
-  const read = async () => {
-    const store = openSnapshotStore(file, 3, 2 ** 28);
-    try {
-      const [found] = (await reading(store, view, age))(scalars("int64", [1n]), 1) as readonly [FeatureColumn];
-      return (found as { values: ArrayLike<number> }).values[0];
-    } finally {
-      await store.close();
-    }
-  };
-  copyFileSync(sqliteFile(repository), file);
-  const then = new Date(1_700_000_000_000);
-  utimesSync(file, then, then);
-  const first = await read();
-  // Unreadable bytes, under the same size and time: every reader of the file notices.
-  writeFileSync(file, Buffer.alloc(statSync(file).size, 7));
-  utimesSync(file, then, then);
-  expect(await read()).toBe(first);
-  utimesSync(file, then, new Date(1_700_000_001_000));
-  await expect(read()).rejects.toThrow(/can not be opened: file is not a database/);
-  rmSync(folder, { recursive: true });
 });
 
 test("a large store is read by a thread, which the process waits for", async () => {
