@@ -67,7 +67,8 @@ export const FOLDERS = {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
       "tests/formats/faiss/*.test.ts",
-      "tests/runtime/stores/vectors/**/*.test.ts",
+      "tests/runtime/stores/vectors/*.test.ts",
+      "tests/runtime/stores/vectors/delta/{live-index,lock-file,read-delta,search-alive,write-delta}.test.ts",
       "tests/runtime/etl/{index-build,index-search,text-ids,delta/apply-compact}.test.ts",
       "tests/walls/faiss-{file,probe}.test.ts",
       "operators/predict-implicit/*.test.ts",
