@@ -116,16 +116,4 @@ describe("filterCandidates", () => {
       "column `seen` holds string and `candidate_ids` int64",
     );
   });
-  test("a null candidate is in no list, whatever number is under it", async () => {
-    const rows = rootRows(1);
-    const ids = { ...candidates("int64", [[5, 6]], rows), validity: Uint8Array.of(0, 1) };
-    const five = lists("int64", [[5]], rows);
-    const left = async (port: "filterOut" | "allow") => {
-      const init = { ...step, inputs: { input: ["candidate_ids"], [port]: ["list"] } };
-      const [made] = await run("filterCandidates", init, { input: [ids], [port]: [five] });
-      return grouped(made!);
-    };
-    expect(await left("filterOut")).toEqual([[null, 6n]]);
-    expect(await left("allow")).toEqual([[]]);
-  });
 });

@@ -339,20 +339,6 @@ const three = (dtype: DType, last = "fillMissing") => {
 };
 const prepareFused = (step: AnyStep) => prepareKernel(fittedStep(step), { folder: "", models: noModels });
 
-test("the parts share the time, each under the author's name", async () => {
-  const parts = new Map<string, number>();
-  const kernel = await prepareFused(three("int32"));
-  const input = scalars(
-    "int32",
-    Array.from({ length: 5000 }, (_, i) => (i % 3 ? i % 10 : null)),
-  );
-  const onPart = (part: string, micros: number): void => void parts.set(part, micros);
-  const [made] = await kernel.run({ input: [input] }, { ...context(), onPart });
-  expect(plain(made!)).toEqual(Array.from({ length: 5000 }, (_, i) => (i % 3 ? Math.min(i % 10, 5) : 5)));
-  expect([...parts.keys()]).toEqual(["a", "b", "c"]);
-  expect([...parts.values()].every(micros => micros >= 0)).toBe(true);
-});
-
 test("text, also of no rows, is refused by the part that reads it", async () => {
   const kernel = await prepareFused(three("float64"));
   for (const items of [["a"], []])

@@ -59,23 +59,6 @@ test("a list of keys: sums, maxima, or in turn; a key twice counts once", async 
   expect(await look({ merge: "roundRobin", topk: 3 }, recent, false)).toEqual([[[10n, 11n, 13n], [], [11n, 10n, 13n]]]);
   expect(await look({ merge: "sum", topk: 1 }, vectors("int64", [[1, 2]], 2))).toMatchObject([[[11n]], [[4.5]]]);
 });
-test("lists that are ordered by their scores need a table with scores, those in turn do not", async () => {
-  const plain: Lists = {
-    ...BOUGHT,
-    lists: [
-      [1, [10, 11]],
-      [2, [12]],
-    ],
-  };
-  writeCandidates(join(folder, "bought.candidates"), plain);
-  const open = (merge: string) => prepare("lookupCandidates", step({ merge }, false) as never, folder);
-  await expect(open("sum")).rejects.toThrow("has no scores, which the plan reads");
-  await expect(open("max")).rejects.toThrow("has no scores, which the plan reads");
-  const kernel = await open("roundRobin");
-  const [found] = await kernel.run({ input: [lists("int64", [[2, 1]])] }, context());
-  expect(grouped(found!)).toEqual([[12n, 10n, 11n]]);
-  await kernel.close?.();
-});
 
 describe("a file that is not a whole table", () => {
   test.each<[string, Uint8Array, string]>([

@@ -127,23 +127,6 @@ describe("mergeCandidates with `within`", () => {
     expect(found.counters!.map(({ leftOut }) => leftOut)).toEqual([0, 1, 1]);
     expect(ended).toEqual(["popular"]);
   });
-  test("fails with a source that has no time, and when nothing is left", async () => {
-    const plan = planOf([...three, merges(all, PORTS)]);
-    await expect(ask(plan, { near: fails("UNAVAILABLE", "no index") })).rejects.toThrow(
-      "step `near` (explode): no index",
-    );
-    const timed = planOf([
-      ...three,
-      merges(
-        all.map(one => ({ ...one, within: 10 })),
-        PORTS,
-      ),
-    ]);
-    const behaviour = { near: hangs(), bought: hangs(), popular: fails("UNAVAILABLE", "gone.") };
-    await expect(ask(timed, behaviour)).rejects.toThrow(
-      "step `merged` (mergeCandidates): all sources are left out. `popular`: step `popular` (explode): gone; `near`: not done within 10 ms; `bought`: not done within 10 ms.",
-    );
-  });
   test("a time that ends leaves out neither a source that is done nor one that failed before", async () => {
     const timed = [{ name: "near" }, { name: "bought", within: 5 }, { name: "popular", within: 15 }];
     const plan = planOf([...three, merges(timed, PORTS)]);

@@ -1,6 +1,6 @@
 // Our binding of FAISS beside faiss-node in its thread: equal results, concurrent searches, errors for faults, memory that is freed.
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,17 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
 import { openNativeIndex } from "#runtime/stores/vectors/native-index.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import type { FaissHits } from "#runtime/stores/vectors/protocol.js";
 import { builtUrl } from "../../tests/needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const fixtures = join(root, "tests", "fixtures");
 const binding = join(root, "build", "Release", "merlon-faiss.node");
-const files = ["faiss", join("faiss-kinds", "1.7.3"), join("faiss-kinds", "1.15.1")].flatMap(folder =>
-  readdirSync(join(fixtures, folder))
-    .filter(name => name.endsWith(".faiss"))
-    .map(name => join(folder, name)),
-);
 const ivf = join(fixtures, "faiss-kinds", "1.15.1", "ivf-flat.faiss");
 const some = (count: number, dimension: number, phase = 0) =>
   Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i * 1.7 + phase) * 2);
@@ -29,70 +23,6 @@ beforeAll(() => {
   if (!existsSync(binding)) execFileSync(process.execPath, [join(root, "scripts", "native-faiss.mjs")]);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/**
- * Per row, ids in groups of nearly equal distance, best first. The last such group of a full row may be any of more at the same distance.
- */
-function settled({ ids, distances, offsets }: FaissHits, k: number): Map<string, string>[] {
-  return Array.from({ length: offsets.length - 1 }, (_, row) => {
-    const groups = new Map<string, bigint[]>();
-    let [last, key] = [Number.NaN, ""];
-    for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
-      if (!(Math.abs(distances[i]! - last) < 1e-3)) {
-        key = String(groups.size);
-        groups.set(key, []);
-      }
-      last = distances[i]!;
-      groups.get(key)!.push(ids[i]!);
-    }
-    if (offsets[row + 1]! - offsets[row]! === k) groups.delete(key);
-    return new Map([...groups].map(([distance, found]) => [distance, found.sort().join()]));
-  });
-}
-
-const filled = files.filter(file => readFaissHeaderFile(join(fixtures, file)).ntotal > 0);
-
-test.each(filled)(
-  "%s: what faiss-node answers, bit for bit below a split batch, at once and in threads, with ids excluded",
-  async file => {
-    const path = join(fixtures, file);
-    const header = readFaissHeaderFile(path);
-    const native = (await openNativeIndex(path, header, {}))!;
-    const thread = await openIndex(path, {}, "thread");
-    for (const [count, k] of [
-      [1, 5],
-      [1, 5],
-      [7, header.ntotal],
-      [150, 3],
-      [1, 3],
-    ] as const) {
-      const queries = some(count, header.dimension, k);
-      const theirs = await thread.search(queries.slice(), count, k);
-      const found = await native.search(queries.slice(), count, k);
-      const excluded = { ids: theirs.ids.slice(0, 4), offsets: new Int32Array(count + 1).fill(4, 1) };
-      const [left, right] = await Promise.all(
-        [native, thread].map(index => index.search(queries.slice(), count, k, excluded)),
-      );
-      // Lists of vectors are looked at by loops of our own, which round otherwise and so order what is as good as equal.
-      if ((header.inner ?? header).kind === "ivf-flat") {
-        expect(settled(found, k)).toEqual(settled(theirs, k));
-        expect(found.offsets).toEqual(theirs.offsets);
-        expect(settled(left!, k)).toEqual(settled(right!, k));
-        expect(left!.offsets).toEqual(right!.offsets);
-        continue;
-      }
-      const { distances, ...mine } = found;
-      // A matrix product of a part of the batch rounds its last digit otherwise, and so does the scan of a flat index.
-      const close = (d: number) => (count < 64 && !native.scans ? d : (expect.closeTo(d, 4) as number));
-      expect(mine).toEqual({ ids: theirs.ids, offsets: theirs.offsets });
-      expect([...distances]).toEqual([...theirs.distances].map(close));
-      expect(left!.ids).toEqual(right!.ids);
-      expect(left!.offsets).toEqual(right!.offsets);
-    }
-    await native.close();
-    await thread.close();
-  },
-);
 
 describe("faults are errors", () => {
   test("queries of another dimension, k beyond the index", async () => {

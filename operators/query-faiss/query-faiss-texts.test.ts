@@ -85,21 +85,6 @@ describe("texts", () => {
 });
 
 describe("what does not belong together is refused", () => {
-  test("a plan of another type of ids", async () => {
-    expect(await fault({ dtype: "int64" })).toBe(
-      "INVALID_ARGUMENT: FOLDER/items.faiss has an id map and answers texts, and the plan says int64. Build the ensemble again.",
-    );
-    expect(await fault({ ids: "" })).toBe(
-      "INVALID_ARGUMENT: FOLDER/items.faiss answers int64 ids, and the plan says string. Build the ensemble again.",
-    );
-    expect(await fault({ ids: "", dtype: "int64" })).toBe("opened");
-  });
-  test("a tower of another width; one of this width, or of none that is known, is not", async () => {
-    expect(await fault({ width: 2 })).toBe(
-      "INVALID_ARGUMENT: FOLDER/items.faiss has vectors of 1 numbers, and column `query` holds float32[2]. Build the index with the same tower.",
-    );
-    expect([await fault({ width: 1 }), await fault({})]).toEqual(["opened", "opened"]);
-  });
   test("a map of another index, unless both files are known to be as they were built", async () => {
     writeFileSync(join(folder, "other.ids.arrow"), map(TEXTS, "0".repeat(64)));
     const other = (isTrusted?: Options["isTrusted"]) =>

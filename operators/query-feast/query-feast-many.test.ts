@@ -61,27 +61,6 @@ test("an entity that one view lacks is unknown there, whatever others have of it
   );
 });
 
-describe("bytes", () => {
-  const uses = (bytes?: "base64") => ({
-    params: {
-      repository: "f",
-      view: "tokens",
-      entityColumn: "t",
-      features: { uses: "uses" },
-      onMissing: "null" as const,
-      ...(bytes && { bytes }),
-    },
-    inputs: { input: ["t"] },
-    outputs: [column("uses", "int32")],
-    artefacts,
-  });
-  test("keys as text, or as base64", async () => {
-    expect(plain((await ask(uses(), scalars("string", ["ü-token", "abc", "x"])))[0]!)).toEqual([2, 1, null]);
-    const [found] = await ask(uses("base64"), scalars("string", ["w7wtdG9rZW4=", "YWJj", "AA=="]));
-    expect(plain(found!)).toEqual([2, 1, null]);
-  });
-});
-
 describe("ttl", () => {
   afterEach(() => vi.useRealTimers());
   // The fixture's rows are of 2024-01-01 12:30 and of 2020-05-05; the view's ttl is 30 days.

@@ -102,30 +102,6 @@ describe("queryFeast", () => {
     ]);
     expect(await ask([99n], ["age", "ratio"], { default: 3 })).toEqual([[3], [3]]);
   });
-
-  test("a null value of a known entity: null, or the default; it is no unknown entity", async () => {
-    const item = (onMissing: OnMissing) => ({
-      params: {
-        repository: "features",
-        view: "item_features",
-        entityColumn: "code",
-        features: { price: "price", stock: "stock" },
-        onMissing,
-      },
-      inputs: { input: ["code"] },
-      outputs: [column("price", "float64"), column("stock", "int64")],
-      artefacts: { repository: "v3" },
-    });
-    const codes = { input: [scalars("string", ["käse", "k1"])] };
-    expect((await run("queryFeast", item("error"), codes, context(), folder)).map(plain)).toEqual([
-      [Number.NaN, 1.5],
-      [null, 3n],
-    ]);
-    expect((await run("queryFeast", item({ default: 9 }), codes, context(), folder)).map(plain)).toEqual([
-      [9, 1.5],
-      [9n, 3n],
-    ]);
-  });
 });
 
 describe("faults", () => {

@@ -178,30 +178,3 @@ test("NaN in a query and too many exclusions are refused by row", async () => {
   );
   await kernel.close?.();
 }, 60_000);
-
-test.each<[object, RegExp]>([
-  [{ dimension: 9 }, /`dimension` is 9, and the plan says 8. Build the ensemble again/],
-  [{ attributes: { ...ATTRIBUTES, country: "int64" } }, /`attributes.country` is int64, and the plan says string/],
-  [{ attributes: {} }, /`attributes.stock` is missing, and the plan says int32/],
-  [{ ids: "string" }, /`ids` is string, and the plan says int64/],
-  [{ url: "postgresql://u:hidden@h/d" }, /`url` has a password written out/],
-  [{ tabel: "x" }, /`tabel` is not a field of this type/],
-])("a file that was changed after the build to %j is refused", async (fields, message) => {
-  write(fields);
-  const fault = await prepare(
-    "queryVectors",
-    stepOf([inStock, sameCountry, ofAge], { user: ["country", "member"] }),
-    folder,
-  ).catch((error: unknown) => error as Error);
-  expect(String(fault)).toMatch(message);
-  expect(String(fault)).not.toContain("hidden");
-  write();
-});
-
-test("a condition that no database can say is refused by the step's name", async () => {
-  const twoItems = call("less", { column: "item.stock" }, { column: "item.price" });
-  await expect(prepare("queryVectors", stepOf([twoItems]), folder)).rejects.toMatchObject({
-    name: "RuntimeFault",
-    message: expect.stringMatching(/^step `s1` \(queryVectors\): the condition /) as string,
-  });
-});

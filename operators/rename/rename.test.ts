@@ -49,11 +49,6 @@ describe("a function of the name", () => {
     );
   });
 
-  test("the plan holds the names, so that no function runs where it is served", () => {
-    const [step] = workflowPlan(TYPES, [{ op: "rename", lambda: 'name => name + "_1"' }]).steps;
-    expect(step!.params).toEqual({ names: { price_raw: "price_raw_1", Ids: "Ids_1" } });
-  });
-
   test("a name that is empty, or no text, is refused", () => {
     expect(() => names(TYPES, { lambda: 'name => name.replace("Ids", "")' })).toThrow(/an empty text for `Ids`/);
     expect(() => names(TYPES, { lambda: "name => name.length" })).toThrow(/a new name for each column/);

@@ -70,54 +70,6 @@ describe("randomness", () => {
   });
 });
 
-describe("frequencies over 20,000 seeds", () => {
-  const DRAWS = 20_000;
-  const scores = [0.1, 0.9, 0.5, 0.3, 0.7, -0.2];
-  const temperature = 2;
-  const weights = scores.map(s => Math.exp(temperature * s));
-  /** Exact probability of each ordered draw of two without replacement. */
-  const pairs = weights.flatMap((a, i) =>
-    weights.flatMap((b, j) => (i === j ? [] : { i, j, p: (a / sum(weights)) * (b / (sum(weights) - a)) })),
-  );
-  const chiSquare = (seen: readonly number[], p: readonly number[]) =>
-    sum(seen.map((n, i) => (n - DRAWS * p[i]!) ** 2 / (DRAWS * p[i]!)));
-
-  test("the first, and both, follow the formula", async () => {
-    const sample = await sampler({ topk: 2, temperature });
-    const first = scores.map(() => 0);
-    const ordered = new Map(pairs.map(({ i, j }) => [`${i} ${j}`, 0]));
-    for (let seed = 0; seed < DRAWS; seed++) {
-      const [drawn] = sample([[0, 1, 2, 3, 4, 5]], [scores], context(BigInt(seed))).ids;
-      first[Number(drawn![0])]!++;
-      const key = `${drawn![0]} ${drawn![1]}`;
-      ordered.set(key, ordered.get(key)! + 1);
-    }
-    // 99.9 % points of chi-square with 5 and with 29 degrees of freedom.
-    expect(
-      chiSquare(
-        first,
-        weights.map(w => w / sum(weights)),
-      ),
-    ).toBeLessThan(20.52);
-    expect(
-      chiSquare(
-        [...ordered.values()],
-        pairs.map(pair => pair.p),
-      ),
-    ).toBeLessThan(58.3);
-    const inclusion = scores.map((_, item) =>
-      sum(pairs.filter(pair => pair.i === item || pair.j === item).map(pair => pair.p)),
-    );
-    const included = scores.map((_, item) =>
-      sum(pairs.map((pair, k) => (pair.i === item || pair.j === item ? [...ordered.values()][k]! : 0))),
-    );
-    for (const [item, n] of included.entries()) {
-      const p = inclusion[item]!;
-      expect(Math.abs(n / DRAWS - p), `item ${item}`).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / DRAWS));
-    }
-  });
-});
-
 test("faults name column, candidate and row", async () => {
   const sample = await sampler({});
   expect(() => sample([[1], [7, 8]], [[0], [0, null]])).toThrow(
@@ -145,5 +97,3 @@ function philox(counter: readonly number[], key: readonly number[]): number[] {
   }
   return [c0, c1, c2, c3].map(Number);
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

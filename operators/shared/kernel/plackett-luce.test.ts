@@ -54,27 +54,3 @@ describe("by enumeration", () => {
     );
   });
 });
-
-describe("in closed form", () => {
-  test("one candidate with nearly all the mass: the others keep all their digits", () => {
-    // Subtracting exp(700) from the total would leave 0 for the others.
-    const { each, log } = listOf([700, Math.log(3), 0], [0, 1, 2]);
-    expect(each).toEqual([1, expect.closeTo(0.75, 15), 1]);
-    expect(log).toBeCloseTo(Math.log(0.75), 14);
-    const last = listOf([700, Math.log(3), 0], [2, 1, 0]);
-    expect(last.each[0]! / Math.exp(-700)).toBeCloseTo(1, 12);
-    expect(last.log).toBeCloseTo(-700 + Math.log(3) - 700, 10);
-  });
-  test("infinite scores are first or last, in their order", () => {
-    const scores = [-INF, 0, INF, 0, INF, -INF];
-    expect(listOf(scores, [2, 4, 3, 1, 0, 5])).toEqual({ each: [1, 1, 0.5, 1, 1, 1], log: Math.log(0.5) });
-    expect(listOf(scores, [4, 2])).toEqual({ each: [0, 1], log: -INF });
-    expect(listOf(scores, [2, 1])).toEqual({ each: [1, 0], log: -INF });
-    expect(listOf(scores, [2, 4, 1, 5])).toEqual({ each: [1, 1, 0.5, 0], log: -INF });
-    expect(listOf(scores, [2, 4, 1, 3, 5])).toEqual({ each: [1, 1, 0.5, 1, 0], log: -INF });
-    expect(listOf(scores, [0, 5], -1).each).toEqual([1, 1]);
-    expect(listOf([INF, INF, INF], [1, 2]).each).toEqual([0, 0]);
-    expect(listOf([-INF, -INF, -INF], [1, 2]).each).toEqual([0, 0]);
-    expect(listOf([INF, -INF], [1]).each).toEqual([0]);
-  });
-});

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
-import { OP_KINDS } from "#contract/op-params.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { draws, factsOf, narrowed, withoutChance } from "#contract/step-facts.js";
+import { draws, narrowed, withoutChance } from "#contract/step-facts.js";
 
 const stepOf = (op: string, params: object, id = op): AnyStep =>
   ({ id, label: id, op, params, inputs: {}, outputs: [] }) as unknown as AnyStep;
@@ -21,14 +20,6 @@ test.each(drawing)("$op: two draws stay two, and are one step without chance", s
   const settled = withoutChance(step)!;
   expect(draws(settled)).toBe(false);
   expect(shareEqualSteps(twins(settled), () => {}).steps).toHaveLength(1);
-});
-
-test("what only describes columns keeps rows and takes them one by one", () => {
-  for (const op of OP_KINDS.filter(kind => factsOf(kind).describes)) {
-    const { rows, columns, where } = factsOf(op);
-    expect({ op, rows, where }).toEqual({ op, rows: "kept", where: "workflow" });
-    expect(columns).not.toBe("together");
-  }
 });
 
 const wide = (
@@ -71,25 +62,4 @@ test("predictOnnx omits unread tensors", () => {
     outputs: ["y"],
     inputs: { input: ["a"] },
   });
-});
-
-test("unrollFeatures keeps the column that determines its rows", () => {
-  const step = wide("unrollFeatures", { itemColumn: "item" }, { input: ["a", "item"], unroll: ["u", "v"] }, [
-    "a",
-    "item",
-    "u",
-    "v",
-  ]);
-  expect(partOf(step, "v")).toMatchObject({ outputs: ["item", "v"], inputs: { input: ["item"], unroll: ["v"] } });
-});
-
-test("what makes columns one by one loses those inputs that only unread columns need", () => {
-  const each = wide("fillMissing", {}, { input: ["a", "b"] }, ["a", "a_filled", "b", "b_filled"]);
-  expect(partOf(each, "a_filled")).toMatchObject({ outputs: ["a", "a_filled"], inputs: { input: ["a"] } });
-  const categorify = (params: object) =>
-    partOf(wide("categorify", { groups: [], encodeType: "joint", ...params }, { input: ["a", "b"] }, ["a", "b"]), "a");
-  expect(categorify({}).outputs).toEqual(["a"]);
-  expect(categorify({ groups: [["a", "b"]] }).outputs).toEqual(["a", "b"]);
-  expect(categorify({ encodeType: "combo" }).outputs).toEqual(["a", "b"]);
-  expect(partOf(wide("dropna", {}, { input: ["a", "b"] }, ["a", "b"]), "a").outputs).toEqual(["a", "b"]);
 });

@@ -48,6 +48,26 @@ describe("infinities", () => {
   });
 });
 
+describe("integers beyond 2^53", () => {
+  const big = ["9007199254740993", "9007199254740992", "-9223372036854775808", "9223372036854775807"];
+  test.each<[string, Link, Record<string, Cell[]>]>([
+    ["are values of their own", { op: "categorify" }, { x: [5, 4, 3, 6] }],
+    ["keep their dtype where they need it", { op: "reduceDtypeSize" }, { x: big }],
+    ["are filled exactly", { op: "fillMissing", params: { fillValue: 0 } }, { x: big }],
+  ])("%s", async (_, link, expected) => {
+    expect(await agreed({ x: "int64" }, [link], { x: big })).toEqual(expected);
+  });
+
+  test("join and group exactly", async () => {
+    const made = await agreed(
+      { g: "int64", x: "int64" },
+      [{ op: "joinGroupby", params: { stats: ["count", "max"] }, columns: ["g"], ports: { of: ["x"] } }],
+      { g: [big[0]!, big[1]!, big[0]!], x: [big[3]!, 1, 2] },
+    );
+    expect(made).toMatchObject({ g_count: [2, 1, 2], g_x_max: [big[3], 1, big[3]] });
+  });
+});
+
 describe("a column that is always null", () => {
   test.each<[string, Link, Record<string, Cell[]>]>([
     ["has a vocabulary of nothing", { op: "categorify" }, { x: [1, 2] }],

@@ -172,50 +172,6 @@ describe("layouts", () => {
     });
   });
 
-  test.each(["parquet", "csv", "jsonl", "arrow"])(
-    "rows of several %s files are numbered together where a step reads row numbers, as the fit did",
-    async format => {
-      await inFolder(async folder => {
-        const types = { key: "int64", label: "float32" };
-        const links = [{ op: "targetEncoding" as const, params: { foldMode: "nvtabular", pSmooth: 1 } }];
-        const keyed = { ...links[0]!, columns: ["key"], ports: { target: ["label"] } };
-        const plan = workflowPlan(types, [keyed]);
-        // Few rows of a key, so that the fold of each is visible in its encoding.
-        const rows = Array.from({ length: 60 }, (_, i) => ({ key: (i * 7) % 11, label: (i * i) % 3 }));
-        const cells = (some: typeof rows) => ({ key: some.map(row => row.key), label: some.map(row => row.label) });
-        await fitCells(folder, plan, cells(rows));
-        const fitted = join(folder, "fitted");
-        await transformWorkflow(fitted, join(folder, "fit.parquet"), join(folder, "whole.parquet"));
-        const whole = (await readParquet(join(folder, "whole.parquet"))).cells.TE_key_label as number[];
-        mkdirSync(join(folder, "data"));
-        const bounds = [0, 13, 14, 41, 60];
-        for (const [i, end] of bounds.slice(1).entries()) {
-          const part = join(folder, `part-${i}.parquet`);
-          await writeParquet(part, schemaOf(types), cells(rows.slice(bounds[i], end)));
-          const to = join(folder, "data", `${i}.${format}`);
-          if (format === "arrow") {
-            await fitCells(folder, workflowPlan(types, [{ op: "clip", params: { min: 0 } }]), cells(rows));
-            await transformWorkflow(fitted, part, to);
-          } else
-            await withDuckDB(query =>
-              query(
-                `COPY (FROM '${part}') TO '${to}' (FORMAT ${format === "jsonl" ? "json" : format === "csv" ? "csv, HEADER" : "parquet"})`,
-              ),
-            );
-        }
-        if (format === "arrow") await fitCells(folder, plan, cells(rows));
-        await transformWorkflow(fitted, join(folder, "data"), join(folder, "out"));
-        const parts = await Promise.all(
-          bounds.slice(1).map(async (_, i) => (await readParquet(join(folder, `out/part-0000${i}.parquet`))).cells),
-        );
-        expect(parts.map(part => part.label!.length)).toEqual([13, 1, 27, 19]);
-        expect(parts.flatMap(part => part.label)).toEqual(rows.map(row => row.label));
-        expect(parts.flatMap(part => part.TE_key_label)).toEqual(whole);
-        expect(Object.keys(parts[0]!).sort()).toEqual(["TE_key_label", "key", "label"]);
-      });
-    },
-  );
-
   test("what does not go together is refused before anything is written", async () => {
     await manyRows(async (folder, data) => {
       const run = (out: string, options: object) =>

@@ -114,20 +114,6 @@ describe("the command", () => {
     [{ price: "float64", name: "string", extra: "int64" }, shifted],
     async () => undefined,
   ];
-  test("prints the largest drift first, and names columns of one set", async () => {
-    await inSets(sets[0], sets[1], async ({ folder }) => {
-      const { status, out, err } = await merlon(folder, "stats", "a.parquet", "--against", "b.parquet");
-      expect({ status, err }).toEqual({ status: 0, err: "" });
-      const lines = out.trimEnd().split("\n");
-      expect(lines[0]).toBe("a.parquet: 6 rows → b.parquet: 6 rows");
-      expect(lines.slice(3, 5).map(line => line.split(/ {2,}/).slice(0, 3))).toEqual([
-        ["price", "DOUBLE", "another population"],
-        ["name", "VARCHAR", "alike"],
-      ]);
-      expect(lines[3]).toContain("3.5 → 103.5");
-      expect(lines.slice(-2)).toEqual(["Only in a.parquet: id", "Only in b.parquet: extra"]);
-    });
-  });
   test("fails above a drift, and names each column", async () => {
     await inSets(sets[0], sets[1], async ({ folder }) => {
       const run = (...options: string[]) =>

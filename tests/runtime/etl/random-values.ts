@@ -40,7 +40,10 @@ export function presentValue(dtype: DType): fc.Arbitrary<Exclude<Value, null>> {
   const bits = BigInt(bytes * 8);
   const [min, max] = kind === "uint" ? [0n, (1n << bits) - 1n] : [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
   return fc
-    .oneof(fc.constantFrom(min, max, 0n, 1n, 7n, ...(kind === "int" ? [-1n, -2n] : [])), fc.bigInt({ min, max }))
+    .oneof(
+      fc.constantFrom(min, max, max - 1n, 0n, 1n, 7n, ...(kind === "int" ? [-1n, -2n] : [])),
+      fc.bigInt({ min, max }),
+    )
     .map(x => (bytes === 8 ? String(x) : Number(x)));
 }
 

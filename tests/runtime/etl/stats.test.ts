@@ -103,13 +103,4 @@ describe("the command", () => {
       }
     });
   });
-  test("refuses what has no rows, by name", async () => {
-    await inFolder(async folder => {
-      await writeParquet(join(folder, "e.parquet"), schemaOf({ x: "int64" }), { x: [] });
-      expect(await merlon(folder, "stats", "e.parquet")).toMatchObject({
-        status: 1,
-        err: "merlon: e.parquet: no rows. There is nothing to describe.\n",
-      });
-    });
-  });
 });

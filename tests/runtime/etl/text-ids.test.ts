@@ -1,22 +1,10 @@
 /** `buildIndex` with text ids: FAISS finds the positions of the map, and a map that is damaged or of another index is refused. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { artefactReader } from "#compiler/3-graph/artefacts.js";
+import { expect, test } from "vitest";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
-import { INDEX_SUM, readTextIds, textIdsFile } from "#formats/faiss/text-ids.js";
-import { sumOfFile } from "#formats/folders/manifest.js";
-import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
+import { readTextIds, textIdsFile } from "#formats/faiss/text-ids.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { buildIndex } from "#runtime/etl/index-build.js";
 import { excludedTexts, textPositions } from "#runtime/stores/vectors/text-positions.js";
@@ -115,96 +103,3 @@ test("a text twice, a null and integers are refused with the row, and nothing is
       buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e", textIds: true }),
     ).rejects.toThrow(/column `id` is BIGINT/);
   }));
-
-describe("a map that is not the index's is refused by name", () => {
-  const table = (values: readonly string[], sum: string, name = "id") =>
-    printFittedTable({ [name]: { dtype: "string", values } }, false, new Map([[INDEX_SUM, sum]]));
-  type Built = Awaited<ReturnType<typeof built>>;
-  const cases: readonly (readonly [string, (of: Built, folder: string) => unknown, RegExp])[] = [
-    ["cut", ({ map }) => truncateSync(map, 200), /it is not a whole Arrow file/],
-    ["empty", ({ map }) => truncateSync(map, 0), /it is not an Arrow file/],
-    ["bytes behind it", ({ map }) => appendFileSync(map, "more"), /it does not end with `ARROW1`/],
-    [
-      "fewer texts",
-      o => writeFileSync(o.map, table(["a"], sumOfFile(o.index).sha256)),
-      /it has 1 texts, and the index 8 vectors/,
-    ],
-    [
-      "another column",
-      o => writeFileSync(o.map, table(TEXTS, sumOfFile(o.index).sha256, "sku")),
-      /it has no column `id` of texts/,
-    ],
-    [
-      "integers",
-      o => writeFileSync(o.map, printFittedTable({ id: { dtype: "int64", values: new BigInt64Array(8) } })),
-      /it has no column `id` of texts/,
-    ],
-    [
-      "no checksum",
-      o => writeFileSync(o.map, printFittedTable({ id: { dtype: "string", values: TEXTS } }, false)),
-      /it does not say which index it belongs to/,
-    ],
-    [
-      "a null",
-      o =>
-        writeFileSync(
-          o.map,
-          printFittedTable({ id: { dtype: "string", values: TEXTS, validity: Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 0) } }),
-        ),
-      /a text is null/,
-    ],
-    [
-      "Latin-1",
-      o =>
-        writeFileSync(
-          o.map,
-          Buffer.from(readFileSync(o.map).toString("latin1").replace("sÃ¼d", "s\xfc\xfcd"), "latin1"),
-        ),
-      /its texts are not UTF-8/,
-    ],
-    [
-      "a cut inside a character",
-      o => {
-        const bytes = Buffer.from("aé".repeat(4));
-        const values = { bytes, offsets: Int32Array.of(0, 1, 2, 4, 5, 7, 8, 10, 12) };
-        writeFileSync(o.map, printFittedTable({ id: { dtype: "string", values } }, false, new Map([[INDEX_SUM, "0"]])));
-      },
-      /text 2 begins inside a character/,
-    ],
-    [
-      "of an index of as many vectors",
-      async (o, folder) => {
-        await built(folder, TEXTS, { metric: "l2" }, "other.faiss");
-        writeFileSync(o.map, readFileSync(join(folder, "other.faiss.ids.arrow")));
-      },
-      /it was built for other bytes of the index/,
-    ],
-    [
-      "larger than its texts may be",
-      // A hole: the size costs no bytes on disk, and none in memory.
-      o => truncateSync(o.map, 2 ** 31),
-      /has 2147483648 bytes; expected at most/,
-    ],
-    [
-      "a folder",
-      o => {
-        rmSync(o.map);
-        mkdirSync(o.map);
-      },
-      /is a directory; expected a regular file/,
-    ],
-  ];
-  test.each(cases)("%s", (_, damage, reason) =>
-    inFolder(async folder => {
-      const of = await built(folder);
-      await damage(of, folder);
-      const { index, map, ntotal } = of;
-      const memory = process.memoryUsage().arrayBuffers;
-      expect(() => readTextIds(map, { index, ntotal })).toThrow(`${map} is not the id map of ${index}, because `);
-      expect(() => readTextIds(map, { index, ntotal })).toThrow(reason);
-      expect(process.memoryUsage().arrayBuffers - memory).toBeLessThan(2 ** 26);
-      const read = artefactReader(folder).faiss("i.faiss");
-      expect(read.ok ? "" : read.message.message).toContain("i.faiss.ids.arrow is not the id map of i.faiss");
-    }),
-  );
-});

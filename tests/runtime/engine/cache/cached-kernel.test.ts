@@ -6,7 +6,7 @@ import { cachedKernel } from "#runtime/engine/cache/cached-kernel.js";
 import type { Inputs, PreparedKernel } from "#runtime/engine/schedule/kernel.js";
 import { createCounters } from "#runtime/engine/schedule/stage-counters.js";
 import type { createManualClock } from "#runtime/testing/manual-clock.js";
-import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../../../operators/step.js";
+import { context, grouped, lists, makeStep, noModels, scalars, vectors } from "../../../operators/step.js";
 
 /** Counts which rows it computes: x · 10, and the text of x. */
 function counting() {
@@ -55,15 +55,6 @@ function cached(
 }
 
 describe("a cached stage", () => {
-  test("identifies a row by all its inputs, or by the key alone", async () => {
-    const { kernel, computed } = counting();
-    const all = cached({}, kernel);
-    await all.ask([1, 1], [1, 2]);
-    expect(computed.splice(0)).toEqual([[1, 1]]);
-    const byY = cached({ key: ["y"] }, kernel);
-    expect(plain((await byY.ask([1, 2], [7, 7]))[0]!)).toEqual([10, 10]);
-    expect(computed).toEqual([[1]]);
-  });
   test("starts again when the model that it keeps answers of is loaded again", async () => {
     const { kernel, computed } = counting();
     let loaded = {};

@@ -91,24 +91,6 @@ describe("a search, a filter, a model and an ordering", () => {
       }),
     );
   });
-  test("belong to their user, also as candidates of candidates", () => {
-    const deep = planOf(finds("found"), finds("similar"));
-    const above = ids([[1, 2], [3]]);
-    const below = ids([[10, 11], [], [12]], above.rows);
-    const found = explain(deep, { "found.id": above, "similar.id": below });
-    expect(found.map(list => list.map(story => [story.id, story.from, story.rank]))).toEqual([
-      [
-        [1, "found", 1],
-        [2, "found", 2],
-        [10, "similar", 1],
-        [11, "similar", 2],
-      ],
-      [
-        [3, "found", 1],
-        [12, "similar", 1],
-      ],
-    ]);
-  });
 });
 
 describe("scores", () => {
@@ -128,14 +110,6 @@ describe("scores", () => {
     const columns = { "m.a": floats, "m.n": floats, "m.list": floats, "m.own": floats };
     expect(of(model(...outputs), columns)).toEqual([{ "m.a": 0.5 }, { "m.a": 0.25 }]);
     expect(of(model(...outputs), {})).toEqual([{}, {}]);
-  });
-  test("are one column where an operator names it", () => {
-    const condition = { call: "greater" as const, args: [{ column: "price" }, { number: 1 }] };
-    const boosted = stepOf("boost", "b", { text: "price > 1", condition, score: "s" }, {}, [
-      score("found", "s"),
-      score("found", "price"),
-    ]);
-    expect(of(boosted, { "b.s": floats, "b.price": floats })).toEqual([{ "b.s": 0.5 }, { "b.s": 0.25 }]);
   });
 });
 

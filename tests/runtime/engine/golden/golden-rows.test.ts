@@ -2,71 +2,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { fittedPlan } from "#contract/any-step.js";
 import { type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { rootRows } from "#runtime/base/columns/table.js";
-import { type Cell, cellsOf, columnOf } from "#runtime/engine/golden/cells.js";
+import type { Cell } from "#runtime/engine/golden/cells.js";
 import { printGolden, readGolden } from "#runtime/engine/golden/golden-rows.js";
 import { replay, sayDifference } from "#runtime/engine/golden/replay.js";
 import { preparePlanWith } from "#runtime/engine/schedule/prepare-plan.js";
-import type { DType } from "#triton-protos/datatype.js";
 import { noModels, prepareKernel } from "../../../operators/step.js";
-
-const int = (bits: number, signed: boolean) =>
-  signed
-    ? fc.bigInt({ min: -(2n ** BigInt(bits - 1)), max: 2n ** BigInt(bits - 1) - 1n })
-    : fc.bigInt({ min: 0n, max: 2n ** BigInt(bits) - 1n });
-/** Beyond 2^53 as text. */
-const whole = (value: bigint): Cell => (Number.isSafeInteger(Number(value)) ? Number(value) : String(value));
-const float = (of: fc.Arbitrary<number>) => of.map((x): Cell => (Number.isFinite(x) ? x + 0 : String(x)));
-const CELLS: Partial<Record<DType, fc.Arbitrary<Cell>>> = {
-  int8: int(8, true).map(whole),
-  uint16: int(16, false).map(whole),
-  int32: int(32, true).map(whole),
-  int64: fc.oneof(int(64, true), fc.constantFrom(2n ** 53n, 2n ** 53n - 1n, -(2n ** 53n))).map(whole),
-  uint64: int(64, false).map(whole),
-  float32: float(fc.float({ noNaN: true })),
-  float64: float(fc.double({ noNaN: true })),
-  bool: fc.boolean(),
-  string: fc.string({ maxLength: 4 }),
-};
-const dtype = fc.constantFrom(...(Object.keys(CELLS) as DType[]));
-
-describe("cells", () => {
-  test("go through columns and JSON as they are: scalars, lists of any length and of one, nulls", () => {
-    const given = fc.tuple(dtype, fc.constantFrom("scalar", "ragged", 0, 3)).chain(([type, shape]) => {
-      const item = fc.option(CELLS[type]!, { freq: 4 });
-      const cell: fc.Arbitrary<Cell> =
-        shape === "scalar"
-          ? item
-          : (fc.array(
-              item,
-              typeof shape === "number" ? { minLength: shape, maxLength: shape } : { maxLength: 4 },
-            ) as fc.Arbitrary<Cell>);
-      return fc.record({ type: fc.constant(type), shape: fc.constant(shape), cells: fc.array(cell, { maxLength: 6 }) });
-    });
-    fc.assert(
-      fc.property(given, ({ type, shape, cells }) => {
-        const list =
-          shape === "scalar" ? undefined : shape === "ragged" ? { min: 0, max: null } : { min: shape, max: shape };
-        const written = JSON.parse(JSON.stringify(cells)) as Cell[];
-        const schema = list ? column("c", type, { list: list as ColumnSchema["list"] & object }) : column("c", type);
-        const made = columnOf(schema, written, rootRows(cells.length));
-        expect(cellsOf(made)).toEqual(cells);
-        expect([made.width, made.offsets?.length]).toEqual([
-          typeof shape === "number" ? shape : undefined,
-          shape === "ragged" ? cells.length + 1 : undefined,
-        ]);
-        const hasNulls = cells.flat().includes(null);
-        expect(made.validity !== undefined).toBe(hasNulls && !type.startsWith("float"));
-      }),
-      { numRuns: 400 },
-    );
-  });
-});
 
 const x = column("x", "float32");
 const ALL: readonly ColumnSchema[] = [

@@ -83,15 +83,6 @@ describe("columns written", () => {
     expect(plain(write([column("n", "int64")], { n: [1, 2] })[0]!)).toEqual([1n, 2n]);
     expect(plain(write([column("n", "float32")], { n: Float32Array.of(1, 2) })[0]!)).toEqual([1, 2]);
   });
-  test("of rows that the stage makes: a list for each row of the request", () => {
-    const made = [column("id", "int64", { rows: "s1" }), column("tags", "string", { rows: "s1", ...ragged })];
-    const [ids, tags] = write(made, { id: [[1n, 2n], []], tags: [[["a"], []], []] });
-    expect([grouped(ids!), grouped(tags!)]).toEqual([
-      [[1n, 2n], []],
-      [[["a"], []], []],
-    ]);
-    expect([ids!.rows === tags!.rows, ids!.rows.parent]).toEqual([true, rows]);
-  });
   test.each<[string, readonly ColumnSchema[], StageOutput, string]>([
     ["a strange one", [column("a", "int32")], { a: [1, 2], b: [1, 2] }, "makes no column `b`; it makes int32 a"],
     ["none", [column("a", "int32")], {}, "got no column `int32 a`"],
@@ -164,15 +155,5 @@ describe("a function", () => {
     ]);
     expect(one.signal).toBeUndefined();
     expect([one.random.next(), one.random.next()]).toEqual([two.random.next(), two.random.next()]);
-  });
-  test("that makes another column fails the stage, and its author is notified of that alone", async () => {
-    const mistakes: unknown[] = [];
-    const note = (error: unknown) => mistakes.push(error);
-    const failed = await act(() => ({ a: [1] }), undefined, note).catch((error: unknown) => error);
-    expect(failed).toMatchObject({ name: "RuntimeFault", message: expect.stringContaining("`a`") });
-    expect(mistakes).toEqual([failed]);
-    await expect(act(() => Promise.reject(new Error("away")), undefined, note)).rejects.toThrow("away");
-    expect(mistakes).toHaveLength(1);
-    await expect(act(() => ({ a: [1] }))).rejects.toThrow("`a`");
   });
 });

@@ -160,16 +160,4 @@ describe("changes that are refused, of which nothing is applied", () => {
     await expect(apply({ upserts: [at("bad.parquet")] })).rejects.toThrow(message);
     await nothing();
   });
-  test("an index that was built anew, until its changes are carried over", async () => {
-    writeFileSync(at("gone.txt"), "1\n");
-    await apply({ deletes: [at("gone.txt")] });
-    await buildIndex(at("base.parquet"), at("items.faiss"), {
-      id: "item_id",
-      embedding: "embedding",
-      metric: "cosine",
-    });
-    await expect(apply({ deletes: [at("gone.txt")] })).rejects.toThrow(/belongs to another build of .*--carry-over/);
-    await apply({ deletes: [at("gone.txt")], carryOver: true });
-    expect((await compactIndex(at("items.faiss"), { waitMs: 1000 })).count).toBe(1);
-  });
 });

@@ -97,25 +97,6 @@ describe("a saved workflow of NVTabular 23.08", () => {
       });
     },
   );
-
-  test("is served without what fitting alone reads, and with the tags that its columns had", async () => {
-    await inFolder(async folder => {
-      await merlon(folder, "import", "nvtabular", join(FIXTURE, "every-operator/exported"), "--out", "etl");
-      const plan = JSON.parse(readFileSync(join(folder, "etl/workflow.json"), "utf8")) as {
-        inputs: { name: string }[];
-        outputs: { schema: { name: string; tags: string[] } }[];
-      };
-      const inputs = plan.inputs.map(({ name }) => name);
-      expect(inputs).toContain("city");
-      expect(inputs).not.toContain("bought");
-      const tags = expectedOf("every-operator").tags!;
-      expect(tags.user_id).toEqual(["categorical", "id", "user"]);
-      for (const name of ["user_id", "genres_raw", "genres_last", "price_log"])
-        expect(plan.outputs.find(({ schema }) => schema.name === name)!.schema.tags.toSorted(), name).toEqual(
-          tags[name],
-        );
-    });
-  });
 });
 
 describe("--remove-inputs", () => {
@@ -157,16 +138,6 @@ describe("--remove-inputs", () => {
     });
   });
 
-  const FILTER = {
-    id: 99,
-    op_class: "nvtabular.ops.filter.Filter",
-    op_params: { condition: ["ge", { column: "bought" }, { value: 1 }], notes: [] },
-    op_state: {},
-    parent_ids: [16],
-    dependency_ids: [],
-    selector: null,
-  };
-
   test.each([
     [
       "a name that is not an input",
@@ -197,27 +168,6 @@ describe("--remove-inputs", () => {
       const { status, err } = await importing(folder, exported, names === "ALL" ? roots.join(",") : names);
       expect(status).toBe(1);
       expect(err).toMatch(message);
-      expect(existsSync(join(folder, "etl/serving"))).toBe(false);
-    });
-  });
-
-  test("refuses a filter that reads a removed column, by name", async () => {
-    await inFolder(async folder => {
-      cpSync(LABELS, join(folder, "exported"), { recursive: true });
-      const file = join(folder, "exported/graph.json");
-      const graph = JSON.parse(readFileSync(file, "utf8")) as {
-        output_node_id: number;
-        nodes: { id: number; output_schema: unknown }[];
-      };
-      const { output_schema } = graph.nodes.find(({ id }) => id === graph.output_node_id)!;
-      graph.nodes.push({ ...FILTER, parent_ids: [graph.output_node_id], output_schema } as never);
-      graph.output_node_id = FILTER.id;
-      writeFileSync(file, JSON.stringify(graph));
-      const { status, err } = await importing(folder, "exported", "bought");
-      expect(status).toBe(1);
-      expect(err).toMatch(
-        /step `n99\.filter` \(filter\) reads `bought`, which --remove-inputs names, and other columns need its rows\. Delete the step from etl\/serving\.workflow\.ts and run `merlon fit`\./,
-      );
       expect(existsSync(join(folder, "etl/serving"))).toBe(false);
     });
   });
