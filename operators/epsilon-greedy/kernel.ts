@@ -21,7 +21,7 @@ export const epsilonGreedy: Kernel<"epsilonGreedy"> = {
     const { uniform } = rule;
     const names = orderingNames(step);
     const stepHash = hashText(step.id);
-    const greedy: Choose = (scores, count) => keepLargest(scores, 0, count, topk);
+    const greedy: Choose = (scores, count) => keepLargest(scores, count, topk);
     const drawn =
       (context: RunContext) =>
       (rows: Rows, ids: Values): Choose => {

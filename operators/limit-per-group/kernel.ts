@@ -34,7 +34,7 @@ export const limitPerGroup: Kernel<"limitPerGroup"> = {
             if (group >= 0 && group < places.length && owed[group]! < places[group]!) owed[group]!++;
           }
           let owedSum = owed.reduce((sum, n) => sum + n, 0);
-          const order = keepLargest(scores, 0, count, count);
+          const order = keepLargest(scores, count, count);
           const kept = new Int32Array(Math.min(topk, order.length));
           let n = 0;
           for (const i of order) {

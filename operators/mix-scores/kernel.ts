@@ -100,7 +100,7 @@ const SCALES: Readonly<Record<"none" | "minMax" | "standard" | "rank", Scale>> =
     for (let i = 0; i < count; i++) out[i] = deviation > 0 ? (scores[i]! - mean) / deviation : 0;
   },
   rank: (scores, count, out) => {
-    const order = keepLargest(scores, 0, count, count);
+    const order = keepLargest(scores, count, count);
     let place = 0;
     for (let at = 0; at < count; at++) {
       if (at > 0 && scores[order[at]!] !== scores[order[at - 1]!]) place = at;

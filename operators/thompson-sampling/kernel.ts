@@ -43,7 +43,7 @@ export const thompsonSampling: Kernel<"thompsonSampling"> = {
           }
           words(random, 2 * count, start, start + count, row);
           for (let i = 0; i < count; i++) keys[i] = means[i]! + deviations[i]! * normal(random, i);
-          return keepLargest(keys, 0, count, topk);
+          return keepLargest(keys, count, topk);
         };
       };
     return {

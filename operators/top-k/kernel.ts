@@ -12,7 +12,7 @@ export const topK: Kernel<"topK"> = {
         orderCandidates(
           inputs,
           names,
-          () => (scores, count) => keepLargest(scores, 0, count, topk),
+          () => (scores, count) => keepLargest(scores, count, topk),
           propensity ? certain : undefined,
         ),
     };

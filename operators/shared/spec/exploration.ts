@@ -6,8 +6,8 @@ import type { UniformShare } from "./facts.js";
 export const minPropensityParam = z.number().min(1e-9).max(1).optional();
 
 /** @returns the uniform draw that a floor mixes in; undefined without one */
-export const uniformFloor = (least: number | undefined, epsilon = 0): UniformShare | undefined =>
-  least === undefined && epsilon === 0 ? undefined : { epsilon, least: least ?? 0, per: "position" };
+export const uniformFloor = (least: number | undefined): UniformShare | undefined =>
+  least === undefined ? undefined : { epsilon: 0, least, per: "position" };
 
 /** A part of a description. */
 export const withFloor = ({ minPropensity }: { readonly minPropensity?: number | undefined }): string =>
