@@ -6,7 +6,6 @@ import { readValuesOnce } from "../../operators/categorify/kernel-vocabulary.js"
 import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
 import type { Values } from "../base/columns/table.js";
 import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
-import { words } from "../base/columns/words.js";
 
 /**
  * @param file a vocabulary of the fit
@@ -16,7 +15,7 @@ export function placesInFile(file: string, few: Values): ValueIndex {
   const distinct = distinctOf(few);
   const values = readValuesOnce(file);
   const places =
-    "offsets" in values ? placesOfTexts(values, distinct as readonly string[]) : placesOfValues(values, distinct);
+    "offsets" in values ? placesOfTexts(values, distinct as readonly string[]) : placesOfNumbers(values, distinct);
   const indexed = indexValues(distinct);
   return sought => indexed(sought).map(i => (i < 0 ? -1 : places[i]!));
 }
@@ -27,26 +26,16 @@ function distinctOf(values: Values): Values {
   return new (numbers.constructor as Float64ArrayConstructor)(new Set(numbers));
 }
 
-function placesOfValues(values: Values, few: Values): Int32Array {
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array)
-    return placesOfWords(words(values), words(few as BigInt64Array));
-  const all = values as readonly unknown[];
-  return Int32Array.from(few as ArrayLike<unknown> as unknown[], value => all.indexOf(value));
+function placesOfNumbers(all: Values, few: Values): Int32Array {
+  const places = new Int32Array(few.length).fill(-1);
+  indexValues(few)(all).forEach((i, place) => {
+    if (i >= 0) places[i] = place;
+  });
+  return places;
 }
 
 /** Nearly every value of a vocabulary has another mark than the few that are sought. */
 const MARKS = 2 ** 16;
-
-/** 64-bit integers as pairs of words: `indexOf` would make a BigInt of each. */
-function placesOfWords(all: Int32Array, sought: Int32Array): Int32Array {
-  const isMarked = new Uint8Array(MARKS);
-  const wanted = new Map<string, number>();
-  for (let i = 0; i < sought.length; i += 2) {
-    isMarked[sought[i]! & (MARKS - 1)] = 1;
-    wanted.set(`${sought[i]} ${sought[i + 1]}`, i >> 1);
-  }
-  return placesAmong(sought.length / 2, markedWords(all, isMarked), wanted, i => `${all[2 * i]} ${all[2 * i + 1]}`);
-}
 
 function placesOfTexts({ offsets, bytes }: PackedTexts, sought: readonly string[]): Int32Array {
   const isMarked = new Uint8Array(MARKS);
@@ -57,31 +46,12 @@ function placesOfTexts({ offsets, bytes }: PackedTexts, sought: readonly string[
     wanted.set(encoded.toString("latin1"), i);
   }
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = markedTexts(offsets, bytes, isMarked);
-  return placesAmong(sought.length, found, wanted, i => all.toString("latin1", offsets[i], offsets[i + 1]));
-}
-
-/** @param wanted each key's place in the result, which has `count` of them @param keyOf the key of the value at a place */
-function placesAmong(
-  count: number,
-  candidates: readonly number[],
-  wanted: ReadonlyMap<string, number>,
-  keyOf: (place: number) => string,
-): Int32Array {
-  const places = new Int32Array(count).fill(-1);
-  for (const place of candidates) {
-    const found = wanted.get(keyOf(place));
+  const places = new Int32Array(sought.length).fill(-1);
+  for (const place of markedTexts(offsets, bytes, isMarked)) {
+    const found = wanted.get(all.toString("latin1", offsets[place], offsets[place + 1]));
     if (found !== undefined) places[found] = place;
   }
   return places;
-}
-
-// Short functions for the loops over all values: they are compiled while the fit runs, which takes longer than the loops.
-
-function markedWords(all: Int32Array, isMarked: Uint8Array): readonly number[] {
-  const found: number[] = [];
-  for (let i = 0; i < all.length; i += 2) if (isMarked[all[i]! & (MARKS - 1)] === 1) found.push(i >> 1);
-  return found;
 }
 
 function markedTexts(offsets: Int32Array, bytes: Uint8Array, isMarked: Uint8Array): readonly number[] {
