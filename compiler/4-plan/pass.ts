@@ -27,8 +27,8 @@ export interface PassNote {
 export type Pass = (plan: Plan, note: (note: PassNote) => void) => Plan;
 
 /** "`a`, `b` and 4 more": names in a note. */
-export const noteNames = (names: readonly string[], most = 6): string => {
-  const shown = names.slice(0, most).map(name => `\`${name}\``);
+export const noteNames = (names: readonly string[]): string => {
+  const shown = names.slice(0, 6).map(name => `\`${name}\``);
   const rest = names.length - shown.length;
   if (rest > 0) return `${shown.join(", ")} and ${rest} more`;
   return shown.length > 1 ? `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}` : (shown[0] ?? "");

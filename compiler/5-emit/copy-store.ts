@@ -24,10 +24,9 @@ const LARGEST = 512 << 20;
 /**
  * Copies a store and writes the copy's check beside it.
  * @param earlier the copy of an earlier build: it is linked where neither it nor the store has changed since
- * @param largest bytes of a store that is held in memory
  * @throws Error naming the store
  */
-export function copyStore(store: string, to: string, earlier?: string, largest = LARGEST): void {
+export function copyStore(store: string, to: string, earlier?: string): void {
   const suffixes = ["", CHECK_SUFFIX];
   const link = () => {
     for (const suffix of suffixes) linkSync(`${earlier}${suffix}`, `${to}${suffix}`);
@@ -35,7 +34,7 @@ export function copyStore(store: string, to: string, earlier?: string, largest =
   try {
     // Steps may share a repository. An existing file may be a link to the earlier copy, which must not be written.
     for (const suffix of suffixes) rmSync(`${to}${suffix}`, { force: true });
-    const large = (statSync(store, { throwIfNoEntry: false })?.size ?? 0) > largest;
+    const large = (statSync(store, { throwIfNoEntry: false })?.size ?? 0) > LARGEST;
     // Before it is open: to close a file drops the locks of the process on it.
     const source = large && standsAlone(store) ? sumOfFile(store).sha256 : undefined;
     if (earlier !== undefined && source !== undefined && isCopyOf(earlier, source)) {

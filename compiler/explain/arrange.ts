@@ -63,10 +63,8 @@ const ROUNDS = 16;
 const STRAIGHT = 6;
 
 /** How large a picture can be drawn in the frame; never larger than life. */
-export const scaleIn = (
-  { width, height }: { readonly width: number; readonly height: number },
-  frame: { readonly width: number; readonly height: number } = FRAME,
-): number => Math.min(1, frame.width / width, frame.height / height);
+export const scaleIn = ({ width, height }: { readonly width: number; readonly height: number }): number =>
+  Math.min(1, FRAME.width / width, FRAME.height / height);
 
 /** @param boxes each after those that it reads */
 export function arrange(boxes: readonly Box[], links: readonly Link[]): Arrangement {

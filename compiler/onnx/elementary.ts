@@ -85,8 +85,8 @@ export const gather = (g: G, a: Value, at: Value): Value =>
   a.dtype === "string"
     ? g.op("GatherND", [a, unsqueeze(g, at, -1)], a.dtype)
     : g.op("Gather", [a, at], a.dtype, { attributes: { axis: { int: 0 } } });
-export const gatherElements = (g: G, a: Value, at: Value, axis: number): Value =>
-  g.op("GatherElements", [a, at], a.dtype, { attributes: { axis: { int: axis } } });
+export const gatherElements = (g: G, a: Value, at: Value): Value =>
+  g.op("GatherElements", [a, at], a.dtype, { attributes: { axis: { int: 1 } } });
 export const slice = (g: G, a: Value, start: Value, end: Value, axis: number): Value =>
   g.op("Slice", [a, start, end, int64(g, axis)], a.dtype);
 
@@ -119,8 +119,8 @@ export const reduce = (
 ): Value => g.op(op, [a, int64(g, axis)], a.dtype, { attributes: { keepdims: { int: keep ? 1 : 0 } } });
 
 /** Whether one along the axis is true. */
-export const any = (g: G, flags: Value, axis: number, keep = false): Value =>
-  cast(g, reduce(g, "ReduceMax", cast(g, flags, "uint8"), axis, keep), "bool");
+export const any = (g: G, flags: Value, axis: number): Value =>
+  cast(g, reduce(g, "ReduceMax", cast(g, flags, "uint8"), axis), "bool");
 
 /** The largest along the last axis, best first, equal ones in their order. */
 export function topK(g: G, a: Value, k: Value, largest = true): { readonly values: Value; readonly at: Value } {

@@ -75,11 +75,11 @@ const dppRound: Method["round"] = (g, { relevance, cosine }, memory, gone) => {
   // When the set is exhausted, the rest follow by relevance.
   const isNothing = (of: Value) => not(g, less(g, n(0), of));
   const best = where(g, isNothing(first.values), largest(relevance).at, first.at);
-  const own = gatherElements(g, gain, best, 1);
+  const own = gatherElements(g, gain, best);
   const counts = less(g, n(0), own);
   const root = unary(g, "Sqrt", where(g, counts, own, n(1)));
   const alike = div(g, add(g, n(1), cosine(best)), n(2));
-  const product = mul(g, mul(g, gatherElements(g, quality, best, 1), quality), alike);
+  const product = mul(g, mul(g, gatherElements(g, quality, best), quality), alike);
   const { factors } = memory;
   const left = factors ? sub(g, product, projected(g, factors, best)) : product;
   const factor = where(g, counts, div(g, left, root), n(0));

@@ -44,8 +44,8 @@ function sliceColumn(
   // Values beyond a list's end are arbitrary; the index only has to be valid.
   const last = sub(g, dim(g, col.values, 1), int64(g, 1));
   const at = max(g, min(g, add(g, unsqueeze(g, begin, 1), steps), last), int64(g, 0));
-  const values = gatherElements(g, col.values, at, 1);
-  const valid = col.valid && gatherElements(g, col.valid, at, 1);
+  const values = gatherElements(g, col.values, at);
+  const valid = col.valid && gatherElements(g, col.valid, at);
   const shape = { dtype: col.dtype, rows: col.rows };
   if (fixed === undefined)
     return { ...shape, values, lengths: taken, ...defined({ valid, listValid: col.listValid, domain: col.domain }) };

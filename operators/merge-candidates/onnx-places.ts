@@ -98,7 +98,7 @@ export function placesOf(g: GraphBuilder, sources: readonly Source[]): Places {
     const found = less(g, rank, nowhere);
     const score =
       source.scores &&
-      where(g, found, gatherElements(g, source.scores, squeeze(first.at), 1), scalar(g, "float64", Number.NaN));
+      where(g, found, gatherElements(g, source.scores, squeeze(first.at)), scalar(g, "float64", Number.NaN));
     return { found, rank, score };
   });
   const width = int64(g, sources.length);

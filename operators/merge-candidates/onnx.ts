@@ -48,7 +48,7 @@ export const mergeCandidates: Lowering<"mergeCandidates"> = (step, inputs, conte
   const made = (dtype: LoweredColumn["dtype"], values: Value): LoweredColumn => ({
     dtype,
     rows,
-    values: flat(g, gatherElements(g, values, at, 1)),
+    values: flat(g, gatherElements(g, values, at)),
   });
   const { dtype } = sources[0]!.ids;
   const domains = sources.map(({ ids }) => ids.domain);
@@ -158,7 +158,7 @@ function select(
   const { count, stands, owners } = places;
   const width = topk === undefined ? count : min(g, int64(g, topk), count);
   const order = orderOf(g, places, fused);
-  const ordered = (values: Value): Value => gatherElements(g, values, order, 1);
+  const ordered = (values: Value): Value => gatherElements(g, values, order);
   const isThere = ordered(stands);
   const isBound = sources.some(({ quota, floor }) => quota !== undefined || floor !== undefined);
   if (!isBound) {
@@ -169,9 +169,9 @@ function select(
   // The kept ones first, in their order.
   const first = topK(g, cast(g, kept, "int64"), width);
   return {
-    at: gatherElements(g, order, first.at, 1),
+    at: gatherElements(g, order, first.at),
     width,
-    mask: gatherElements(g, kept, first.at, 1),
+    mask: gatherElements(g, kept, first.at),
     packed: true,
   };
 }
@@ -185,8 +185,8 @@ function orderOf(g: GraphBuilder, { count, keys }: Places, fused: Value | undefi
   const last = scalar(g, "float64", Number.NEGATIVE_INFINITY);
   const nowhere = where(g, notANumber(g, exact), last, max(g, exact, low));
   const standing = where(g, less(g, keys, scalar(g, "int64", NOWHERE)), nowhere, last);
-  const byScore = topK(g, gatherElements(g, standing, byTurn, 1), count).at;
-  return gatherElements(g, byTurn, byScore, 1);
+  const byScore = topK(g, gatherElements(g, standing, byTurn), count).at;
+  return gatherElements(g, byTurn, byScore);
 }
 
 function bounded(

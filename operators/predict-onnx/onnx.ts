@@ -172,7 +172,7 @@ function padded(
   const last = sub(g, dim(g, own, 1), int64(g, 1));
   const at = max(g, min(g, add(g, sub(g, places, to), from), last), int64(g, 0));
   const full = expand(g, at, concat(g, [col.rows.count, length]));
-  return where(g, inside, gatherElements(g, own, full, 1), scalar(g, dtype, value));
+  return where(g, inside, gatherElements(g, own, full), scalar(g, dtype, value));
 }
 
 const reduceMax = (g: GraphBuilder, a: Value): Value =>

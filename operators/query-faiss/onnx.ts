@@ -181,7 +181,7 @@ function probe(
   const k = Math.min(step.params.topk, header.ntotal, nprobe * longest);
   const best = topK(g, where(g, there, kept, nothing), int64(g, k));
   return {
-    ids: gatherElements(g, candidateIds, best.at, 1),
+    ids: gatherElements(g, candidateIds, best.at),
     width: int64(g, k),
     found: greater(g, best.values, nothing),
     distances: () => (metric === "ip" ? best.values : unary(g, "Neg", best.values)),

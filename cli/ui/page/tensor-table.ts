@@ -21,8 +21,9 @@ const LISTED = 6;
 const MOST_TEXT = 200;
 const MOST_TITLE = 2000;
 
-/** @param validity the suffix of outputs that say which values of another are null */
-export function withValidity(tensors: readonly Shown[], suffix = "__validity"): readonly Shown[] {
+/** Outputs that say which values of another are null become a part of it. */
+export function withValidity(tensors: readonly Shown[]): readonly Shown[] {
+  const suffix = "__validity";
   const byName = new Map(tensors.map(tensor => [tensor.name, tensor]));
   return tensors.flatMap(tensor => {
     if (tensor.name.endsWith(suffix) && byName.has(tensor.name.slice(0, -suffix.length))) return [];

@@ -118,7 +118,7 @@ function packed(
   const order = sub(g, int64(g, 0), range(g, width));
   const last = sub(g, order, width);
   const { at } = topK(g, where(g, taken, order, last), width);
-  return { cells: gatherElements(g, matrix, at, 1), taken: gatherElements(g, taken, at, 1) };
+  return { cells: gatherElements(g, matrix, at), taken: gatherElements(g, taken, at) };
 }
 
 /** As wide as the fullest row, what lacks filled up. */

@@ -122,7 +122,7 @@ export function inBloom(g: GraphBuilder, ids: Value, given: LoweredColumn, what:
   const place = g.op("Mod", [at, unsqueeze(g, size, 1, 2)], "int64");
   const word = min(g, add(g, div(g, place, n(g, 64n)), n(g, 1n)), sub(g, longest, int64(g, 1)));
   const users = g.op("Concat", [rows.count, int64(g, -1)], "int64", { attributes: { axis: { int: 0 } } });
-  const found = gatherElements(g, words, reshape(g, word, users), 1);
+  const found = gatherElements(g, words, reshape(g, word, users));
   const bits = reshape(g, found, g.op("Shape", [place], "int64"));
   const shift = cast(g, g.op("Mod", [place, n(g, 64n)], "int64"), "uint64");
   const moved = g.op("BitShift", [cast(g, bits, "uint64"), shift], "uint64", {

@@ -71,7 +71,7 @@ export function exactSearch(
     ? where(g, found(first.values).found!, near, scalar(g, "float32", Number.POSITIVE_INFINITY))
     : near;
   const best = topK(g, open, int64(g, k), false);
-  const at = gatherElements(g, first.at, best.at, 1);
+  const at = gatherElements(g, first.at, best.at);
   const there = exclude && { found: less(g, best.values, scalar(g, "float32", Number.POSITIVE_INFINITY)) };
   return { ids: gather(g, idTable, at), width: int64(g, k), ...there, distances: () => best.values };
 }

@@ -79,7 +79,7 @@ export function restOf(
   const gone = scalar(g, "float64", none);
   // All candidates in the order of the draw: those that are left at a position are those from there on.
   const order = topK(g, ranked, dim(g, ranked, 1)).at;
-  const drawn = gatherElements(g, open ? where(g, open, values, gone) : values, order, 1);
+  const drawn = gatherElements(g, open ? where(g, open, values, gone) : values, order);
   // One more place, which is empty: ONNX Runtime can't reduce an axis without any.
   const sorted = concat(g, [drawn, expand(g, gone, concat(g, [dim(g, drawn, 0), int64(g, 1)]))], 1);
   // [positions, candidates]

@@ -1,6 +1,6 @@
 /** Descriptions of steps. */
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 /** Parameters by name, where they say it best themselves. */
 export const listed = (params: object): string =>

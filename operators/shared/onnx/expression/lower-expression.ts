@@ -182,7 +182,7 @@ function itemAt(context: LowerContext, list: ListTerm, at: NumberTerm): Term | u
   const safe = cast(g, where(g, inside, fromEnd, zero), "int64");
   const last = g.op("Sub", [dim(g, list.items!, 1), int64(g, 1)], "int64");
   const index = unsqueeze(g, max(g, min(g, safe, last), int64(g, 0)), 1);
-  const pick = (values: Value) => squeeze(g, gatherElements(g, values, index, 1), 1);
+  const pick = (values: Value) => squeeze(g, gatherElements(g, values, index), 1);
   const value = pick(list.items!);
   if (list.type === "numbers")
     return { type: "number", value: where(g, inside, value, scalar(g, "float64", Number.NaN)) };
