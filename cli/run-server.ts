@@ -1,10 +1,11 @@
 /**
  * A server as a process: starts it, ends it by signals, and answers with Triton's exit codes.
  */
+
+import { closeSync, constants, openSync } from "node:fs";
 import { lowerHelperThreads } from "../runtime/base/helper-threads.js";
 import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
-import { watchTerminal } from "./own-terminal.js";
 
 const LABELS: Readonly<Record<string, string>> = {
   INVALID_ARGUMENT: "Invalid argument",
@@ -99,4 +100,24 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
     if (advise && failures) process.stderr.write(listOf(failures));
     process.exit(1);
   }
+}
+
+/** Errors for a process without a terminal. */
+const NONE: readonly (string | undefined)[] = ["ENXIO", "EIO", "ENOENT"];
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    return !NONE.includes((error as NodeJS.ErrnoException).code);
+  }
+}
+
+/** @returns whether the process had a terminal at this call, and has it no more */
+function watchTerminal(): () => boolean {
+  // There the signal has no other cause.
+  if (process.platform === "win32") return () => true;
+  const had = hasTerminal();
+  return () => had && !hasTerminal();
 }

@@ -1,13 +1,13 @@
 /**
  * `merlon serve`: the same flags as `tritonserver`, with a help text of its own and errors that fit on a line.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { isIP } from "node:net";
+import { dirname, join, resolve } from "node:path";
 import { isPatchedNode, NODE_FLOORS } from "../runtime/base/version-floors.js";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 import { isLoopback } from "../runtime/server/transport/http/browser-access.js";
-import { repositoryProblem } from "./check-repositories.js";
 import { runServer } from "./run-server.js";
 import { thisMachine, workersByDefault } from "./serve-workers.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
@@ -171,4 +171,32 @@ function warnAboutNode({ http, grpc }: ServeOptions): void {
   process.stderr.write(
     `warning: Node ${process.versions.node} has known holes that a request reaches, and this server listens on ${open.join(" and ")}. Use Node ${NODE_FLOORS.join(" or ")} and above, or leave out --address.\n`,
   );
+}
+
+/** Addresses in object stores. */
+const ADDRESS = /^\w+:\/\//;
+
+/** @returns what is wrong with the first repository that cannot be served */
+function repositoryProblem(repositories: readonly string[]): string | undefined {
+  for (const folder of repositories) {
+    const problem = ADDRESS.test(folder) ? undefined : folderProblem(folder);
+    if (problem !== undefined) return `--model-repository ${folder} ${problem}`;
+  }
+  return undefined;
+}
+
+function folderProblem(folder: string): string | undefined {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (!found) return "does not exist: name the folder that has a folder for each model";
+  if (!found.isDirectory()) return "is not a folder: name the folder that has a folder for each model";
+  try {
+    const names = readdirSync(folder);
+    const isModel =
+      names.includes("config.pbtxt") && !names.some(name => existsSync(join(folder, name, "config.pbtxt")));
+    return isModel
+      ? `is the folder of one model, since it has config.pbtxt: name the folder above it, ${dirname(resolve(folder))}`
+      : undefined;
+  } catch (error) {
+    return `cannot be read: ${(error as Error).message}`;
+  }
 }

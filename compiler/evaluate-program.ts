@@ -2,11 +2,11 @@
  * The phase in which the program's file runs: JavaScript → graph.
  */
 import { basename } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ProgramSources, Transpiled } from "./2-check/sources.js";
 import type { GraphDocument } from "./3-graph/document.js";
 import { evaluate } from "./3-graph/evaluate.js";
-import { importCycle } from "./3-graph/import-cycle.js";
+import { programModule } from "./3-graph/program-modules.js";
 import { diagnosticAt, type Finding, type Message } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import type { Phase } from "./phase.js";
@@ -65,4 +65,32 @@ function withCycle(reason: string, entry: string, modules: Transpiled["modules"]
   const cycle = name === undefined ? undefined : importCycle(entry, modules);
   if (!cycle) return reason;
   return `${reason}: ${cycle.join(" → ")} is a circular import. Move '${name}' into a file that imports none of them.`;
+}
+
+/** TypeScript prints an import in one line. */
+const IMPORTS = /^[ \t]*(?:import|export)\b[^"';\n]*["']([^"'\n]+)["']/gm;
+
+/**
+ * @param entry file: URL
+ * @param modules JavaScript by file: URL
+ * @returns names of files, the first one again at the end; undefined if no import is circular
+ */
+function importCycle(entry: string, modules: ReadonlyMap<string, string>): readonly string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (url: string): readonly string[] | undefined => {
+    const start = path.indexOf(url);
+    if (start >= 0) return [...path.slice(start), url].map(one => basename(fileURLToPath(one)));
+    if (done.has(url)) return undefined;
+    done.add(url);
+    path.push(url);
+    for (const [, specifier] of modules.get(url)?.matchAll(IMPORTS) ?? []) {
+      const next = programModule(modules, specifier!, url);
+      const found = next === undefined ? undefined : visit(next);
+      if (found) return found;
+    }
+    path.pop();
+    return undefined;
+  };
+  return visit(entry);
 }

@@ -4,13 +4,16 @@
 
 import type { Plan } from "../contract/plan.js";
 import { withoutInputs } from "../contract/restrict-plan.js";
+import { printColumn } from "../contract/schema.js";
+import { shadowInside } from "../contract/shadows.js";
 import { infer } from "./3-graph/infer.js";
 import { optimiseCarried } from "./4-plan/carried.js";
 import { lower } from "./4-plan/lower.js";
 import type { Optimised, PassReport } from "./4-plan/optimised.js";
 import { optimise, type PassName } from "./4-plan/passes.js";
-import { readSettings } from "./5-emit/settings/read-settings.js";
-import { servingProblems } from "./5-emit/settings/serving-problems.js";
+import { columnWithoutBatch } from "./5-emit/configs.js";
+import { readSettings, type Settings } from "./5-emit/settings/read-settings.js";
+import { warmUpProblems } from "./5-emit/settings/warm-up.js";
 import { type InferredProgram, inferOptions } from "./infer-program.js";
 import type { Phase, Program } from "./phase.js";
 import { exportSite, programFault } from "./program-faults.js";
@@ -79,4 +82,22 @@ function statesOfTwins(
   for (const { notes } of passes)
     for (const { step, into } of notes) if (into !== undefined && states.has(into)) all.set(step, states.get(into));
   return all;
+}
+
+function servingProblems(plan: Plan, settings: Settings): string[] {
+  const unbatched = settings.dynamicBatching && columnWithoutBatch(plan);
+  const nested = shadowInside(plan);
+  return [
+    ...(nested
+      ? [
+          `the shadow \`${nested.inner.label}\` is inside the branch of the shadow \`${nested.outer.label}\`, and would never run. Put it on the columns of the response`,
+        ]
+      : []),
+    ...(unbatched
+      ? [
+          `\`dynamicBatching\` needs a batch dimension, which \`${printColumn(unbatched)}\` takes away: it has no fixed or bounded length. Give it one (${plan.inputs.includes(unbatched) ? `\`${unbatched.dtype}[20]\` in \`source\`, padded by the client` : "`listSlice` with `pad`"}), or leave \`dynamicBatching\` out`,
+        ]
+      : []),
+    ...warmUpProblems(settings.warmup, plan.inputs),
+  ];
 }

@@ -7,14 +7,16 @@ import type { ArtefactOf, PathOf, WorkflowArtefact } from "../../compiler/dsl/ar
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking } from "../../compiler/dsl/wanted.js";
+import { columnsReadBy } from "../../contract/any-step.js";
+import { idSpaces } from "../../contract/id-space.js";
 import { OP_PARAMS, type OpParams } from "../../contract/op-params.js";
-import { type Plan, printPlan } from "../../contract/plan.js";
+import { type ColumnRef, type Plan, printPlan } from "../../contract/plan.js";
 import { subgraphOf, withoutInputs } from "../../contract/restrict-plan.js";
-import { REQUEST_ROWS } from "../../contract/schema.js";
-import { changesRows } from "../../contract/step-facts.js";
+import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
+import { changesRows, columnsOfStep, factsOf } from "../../contract/step-facts.js";
+import { datatype } from "../../triton-protos/datatype.js";
 import { needAll, needType, sameRows } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
-import { servedColumns } from "./author-codes.js";
 
 export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /** Only this named part of the workflow; it reads the columns the part needs. */
@@ -159,3 +161,21 @@ function partOf(call: Call<OpParams["transformWorkflow"]>, whole: Plan): Plan | 
 
 const partName = ({ path, subgraph, removeInputs = [] }: OpParams["transformWorkflow"]): string =>
   [path, ...(subgraph === undefined ? [] : [subgraph]), ...removeInputs.map(name => `without-${name}`)].join("/");
+
+/** The columns that a served workflow makes, with the space of their codes. */
+function servedColumns({ steps, outputs }: Plan): readonly ColumnSchema[] {
+  const byId = new Map(steps.map(step => [step.id, step]));
+  const isCode = (ref: ColumnRef): boolean => {
+    const step = byId.get(ref.step);
+    if (!step) return false;
+    const { encodes } = factsOf(step.op);
+    if (encodes) return true;
+    const before = columnsReadBy(step)[step.outputs.findIndex(({ name }) => name === ref.column)];
+    return columnsOfStep(step) === "one by one" && before !== undefined && isCode(before);
+  };
+  return outputs.map(({ ref, schema }) =>
+    datatype(schema.dtype).kind === "int" && isCode(ref)
+      ? { ...schema, properties: { ...schema.properties, ...idSpaces([{ kind: "codes", of: schema.name }]) } }
+      : schema,
+  );
+}

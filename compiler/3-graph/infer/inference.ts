@@ -1,12 +1,14 @@
 /**
  * The state of inference: columns of the nodes so far, their steps, and faults.
  */
+
+import { createHash } from "node:crypto";
 import type { OpKind } from "../../../contract/op-params.js";
 import type { Plan, StepCache } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
+import { artefactName } from "../../../operators/shared/author/artefact-name.js";
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import type { Blame, Inferred } from "../../../operators/shared/author/define-op.js";
-import { type UniqueNames, uniqueNames } from "../../../operators/shared/author/unique-names.js";
 import type { Message, Severity } from "../../diagnostics/diagnostic.js";
 import type { LambdaText } from "../../lambda/read-lambda.js";
 import type { ArtefactReader } from "../artefacts.js";
@@ -97,3 +99,46 @@ export function report(
 
 /** Columns each on its own. */
 export const ungrouped = (scope: Scope): NodeColumns => ({ scope, grouping: alone(scope) });
+
+/** Paths are as the author wrote them, `from` is where they lead. */
+interface UniqueNames {
+  /** Model of an ONNX file, or of the bytes that were made of a file: `model`, `b_model` where that is taken, `model_2` at last. */
+  model(path: string, from: string, bytes?: Uint8Array): string;
+  /** File or folder beside the plan. */
+  artefact(path: string, from: string): string;
+}
+
+/** For one program: the same file always has the same name, another one another. */
+function uniqueNames(): UniqueNames {
+  const models = new Map<string, string>();
+  const artefacts = new Map<string, string>();
+  return {
+    model(path, from, bytes) {
+      const parts = path
+        .replace(/\.[A-Za-z]+$/, "")
+        .split(/[\\/]+/)
+        .filter(part => part !== "" && part !== "." && part !== "..")
+        .map(part => part.replace(/[^\w-]/g, "_"));
+      const owner = bytes ? `${from} ${createHash("sha256").update(bytes).digest("hex")}` : from;
+      return settle(models, owner, [parts.at(-1)!, parts.slice(-2).join("_")], (name, n) => `${name}_${n}`);
+    },
+    artefact: (path, from) => settle(artefacts, from, [artefactName(path)], (name, n) => `${n}-${name}`),
+  };
+}
+
+/** The first name that is free or the owner's, which it is from then on. */
+function settle(
+  owners: Map<string, string>,
+  owner: string,
+  names: readonly string[],
+  numbered: (name: string, n: number) => string,
+): string {
+  const isFree = (name: string): boolean => (owners.get(name) ?? owner) === owner;
+  let name = names.find(isFree);
+  for (let n = 2; name === undefined; n++) {
+    const next = numbered(names[0]!, n);
+    if (isFree(next)) name = next;
+  }
+  owners.set(name, owner);
+  return name;
+}

@@ -1,13 +1,13 @@
 /**
  * `node["a", "b"]`, `node - ["a"]` and `node - other`: some columns of a node.
  */
-import type { Scope } from "../../../operators/shared/author/bound.js";
+import type { Bound, Scope } from "../../../operators/shared/author/bound.js";
+import { atomicTags } from "../../../operators/shared/author/elementwise.js";
 import { didYouMean, listNames } from "../../diagnostics/diagnostic.js";
 import { suggest } from "../../diagnostics/fixes.js";
 import * as messages from "../../diagnostics/messages.js";
-import type { Selector } from "../../dsl/selector.js";
-import { keepInGroups } from "../groups.js";
-import { type Selected, select } from "../select.js";
+import type { ColumnSelector, Selector } from "../../dsl/selector.js";
+import { distinct, type Grouping, keepInGroups } from "../groups.js";
 import { type Inference, type NodeColumns, type NodeOf, report } from "./inference.js";
 
 export function inferPick(inference: Inference, { input, names, site }: NodeOf<"pick">): NodeColumns | undefined {
@@ -75,3 +75,43 @@ const tagMissing = (wanted: readonly string[], known: readonly string[]) =>
     suggestion: wanted.length === 1 ? suggest(wanted[0]!, known) : wanted.map(tag => didYouMean(tag, known)).join(""),
     example: wanted[0] ?? "user",
   });
+
+interface Selected {
+  readonly columns: Scope;
+  readonly grouping: Grouping;
+  /** Names the scope does not have. */
+  readonly missing: readonly string[];
+  /** Tag selections that no column answers. */
+  readonly untagged: readonly (readonly string[])[];
+}
+
+function select(scope: Scope, selectors: readonly Selector[]): Selected {
+  const columns = new Map<string, Bound>();
+  const missing = new Set<string>();
+  const untagged: (readonly string[])[] = [];
+  const grouping: string[][] = [];
+  /** Names of the columns that a selector means. */
+  const find = (selector: ColumnSelector): string[] => {
+    const found = scope.filter(bound => matches(bound, selector));
+    for (const bound of found) columns.set(bound.column.name, bound);
+    if (found.length === 0) {
+      if (typeof selector !== "string") untagged.push(selector.tags);
+      else if (selector !== "*") missing.add(selector);
+    }
+    return found.map(bound => bound.column.name);
+  };
+  for (const selector of selectors) {
+    if (typeof selector === "string" || "tags" in selector) grouping.push(...find(selector).map(name => [name]));
+    else {
+      const names = [...new Set(selector.group.flatMap(find))];
+      if (names.length > 0) grouping.push(names);
+    }
+  }
+  return { columns: [...columns.values()], grouping: distinct(grouping), missing: [...missing], untagged };
+}
+
+/** A column that is really called `*` cannot be: names are identifiers in Merlin's tools. */
+const matches = ({ column }: Bound, selector: ColumnSelector): boolean =>
+  typeof selector === "string"
+    ? selector === "*" || column.name === selector
+    : selector.tags.some(tag => atomicTags([tag]).every(part => column.tags.includes(part)));
