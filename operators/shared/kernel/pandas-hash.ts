@@ -4,8 +4,8 @@
  * Narrow integers are zero-extended from their own width, a null is all ones, and a null float is NaN.
  */
 
-import { siphash } from "../../../formats/hashes/siphash.js";
 import type { Column } from "../../../runtime/base/columns/table.js";
+import { hashText } from "./text-hashes.js";
 
 export function hashValues(col: Column): Int32Array {
   const { values, validity } = col;
@@ -37,7 +37,7 @@ function bits(values: Column["values"]): Int32Array {
     for (let i = 0; i < texts.length; i++) {
       // A user's value is the same for all of their candidates.
       if (i > 0 && texts[i] === texts[i - 1]) pairs.copyWithin(2 * i, 2 * i - 2, 2 * i);
-      else siphash(texts[i]!, pairs, 2 * i);
+      else hashText(texts[i]!, pairs, 2 * i);
     }
     return pairs;
   }
