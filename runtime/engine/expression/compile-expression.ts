@@ -9,7 +9,7 @@ import { float64s } from "../../base/columns/short-arrays.js";
 import { invalid } from "../../base/errors.js";
 import { flagLoop } from "./flag-loops.js";
 import { integerLoop } from "./integer-loops.js";
-import { isSafe, repeated, toIntegers, toWide, widen } from "./integer-vector.js";
+import { fromIntegers, integerAt, isSafe, repeated, toIntegers, widen } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
 import { fromValues, valueAt } from "./vector.js";
 import type { FlagVector, IntegerVector, ListVector, NumberVector, Vector } from "./vector-kinds.js";
@@ -195,16 +195,8 @@ function chooseIntegers(test: FlagVector, yes: IntegerVector, no: IntegerVector)
     const { values } = choose(test, { ...yes, type: "number" }, { ...no, type: "number" });
     return { type: "integer", values, bound: Math.max(yes.bound, no.bound) };
   }
-  const [a, b] = [toWide(yes), toWide(no)];
   const flags = test.values;
-  const values = new BigInt64Array(flags.length);
-  const validity = new Uint8Array(flags.length);
-  for (let i = 0; i < flags.length; i++) {
-    const from = flags[i] === 1 ? a : b;
-    values[i] = from.values[i]!;
-    validity[i] = from.validity?.[i] ?? 1;
-  }
-  return { type: "integer", values, validity };
+  return fromIntegers(flags.length, row => integerAt(flags[row] === 1 ? yes : no, row));
 }
 
 function choose(test: FlagVector, yes: NumberVector, no: NumberVector): NumberVector {

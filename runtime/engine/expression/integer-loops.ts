@@ -1,13 +1,12 @@
 /**
- * Functions of integers over vectors. If all operands are doubles, they run as the functions of numbers do, and again over 64-bit words if
- * a result is beyond 2^53. The common ones have a loop over words, which the engine compiles to machine arithmetic.
+ * Functions of integers over vectors. If all operands are doubles, they run as the functions of numbers do, and again row by row if a result
+ * is beyond 2^53.
  */
 import { type FunctionName, functionRow, type Value } from "../../../contract/expression-functions.js";
 import { float64s } from "../../base/columns/short-arrays.js";
-import { words } from "../../base/columns/words.js";
-import { fromIntegers, integerAt, isSafe, largest, SAFE, toWide } from "./integer-vector.js";
+import { fromIntegers, integerAt, isSafe, largest, SAFE } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
-import type { FlagVector, IntegerVector, Vector, WideIntegers } from "./vector-kinds.js";
+import type { IntegerVector, Vector } from "./vector-kinds.js";
 
 type Doubles = Float64Array;
 type DoubleLoop = (a: Doubles, b: Doubles, out: Doubles) => void;
@@ -62,66 +61,13 @@ const BOUNDS: Partial<Record<FunctionName, (a: number, b: number) => number>> = 
   negateInteger: a => a,
 };
 
-type Words = BigInt64Array;
-type WideLoop<Out> = (a: Words, b: Words, out: Out) => void;
-
-const ARITHMETIC: Partial<Record<FunctionName, WideLoop<Words>>> = {
-  addIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, a[i]! + b[i]!);
-  },
-  subtractIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, a[i]! - b[i]!);
-  },
-  multiplyIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, a[i]! * b[i]!);
-  },
-  negateInteger: (a, _, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, -a[i]!);
-  },
-  remainderIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = b[i] === 0n ? 0n : BigInt.asIntN(64, a[i]! % b[i]!);
-  },
-  truncDivideIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = b[i] === 0n ? 0n : BigInt.asIntN(64, a[i]! / b[i]!);
-  },
-  floorDivideIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) {
-      const [x, y] = [a[i]!, b[i]!];
-      if (y === 0n) continue;
-      const quotient = BigInt.asIntN(64, x / y);
-      const left = BigInt.asIntN(64, x % y);
-      out[i] = left !== 0n && left < 0n !== y < 0n ? BigInt.asIntN(64, quotient - 1n) : quotient;
-    }
-  },
-};
-const DIVISIONS: ReadonlySet<FunctionName> = new Set([
-  "remainderIntegers",
-  "truncDivideIntegers",
-  "floorDivideIntegers",
-]);
-
-const COMPARISON: Partial<Record<FunctionName, WideLoop<Uint8Array>>> = {
-  lessIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i]! < b[i]! ? 1 : 0;
-  },
-  lessOrEqualIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i]! <= b[i]! ? 1 : 0;
-  },
-  greaterIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i]! > b[i]! ? 1 : 0;
-  },
-  greaterOrEqualIntegers: (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i]! >= b[i]! ? 1 : 0;
-  },
-};
-
 /** The call over integers alone; undefined where it has no loop of its own. */
 export function integerLoop(
   name: FunctionName,
 ): ((args: readonly IntegerVector[], rows: number) => Vector) | undefined {
   const onDoubles = doubleLoop(name);
   if (!onDoubles) return undefined;
-  const onWords = wideLoop(name);
+  const onRows = byRow(name);
   const boundOf = BOUNDS[name];
   return (args, rows) => {
     if (args.every(isSafe)) {
@@ -135,7 +81,7 @@ export function integerLoop(
       const bound = least <= SAFE ? least : largest(values);
       if (bound <= SAFE) return { type: "integer", values, bound };
     }
-    return onWords(args.map(toWide), rows);
+    return onRows(args, rows);
   };
 }
 
@@ -153,75 +99,15 @@ function doubleLoop(name: FunctionName): OnDoubles | undefined {
   return ofNumbers && (numberLoop(ofNumbers) as OnDoubles | undefined);
 }
 
-function wideLoop(name: FunctionName): (args: readonly WideIntegers[], rows: number) => Vector {
-  const arithmetic = ARITHMETIC[name];
-  if (arithmetic)
-    return ([a, b], rows) => {
-      const values = new BigInt64Array(rows);
-      const other = b ?? a!;
-      arithmetic(a!.values, other.values, values);
-      const valid = bothValid(a!, other);
-      const validity = DIVISIONS.has(name) ? withoutZeros(other.values, valid) : valid;
-      return { type: "integer", values, validity } satisfies WideIntegers;
-    };
-  if (name === "equal" || name === "notEqual") return ([a, b], rows) => equalWords(a!, b!, rows, name === "equal");
-  if (name === "coalesce") return ([a, b]) => coalesceWords(a!, b!);
-  const comparison = COMPARISON[name];
-  if (comparison)
-    return ([a, b], rows) => {
-      const values = new Uint8Array(rows);
-      comparison(a!.values, b!.values, values);
-      const validity = bothValid(a!, b!);
-      if (validity) for (let i = 0; i < rows; i++) values[i]! &= validity[i]!;
-      return { type: "flag", values } satisfies FlagVector;
-    };
+/** Row by row, as the function is written. */
+function byRow(name: FunctionName): (args: readonly IntegerVector[], rows: number) => Vector {
   const { result, apply } = functionRow(name);
   const call = apply as unknown as (...values: Value[]) => Value;
+  const of = (args: readonly IntegerVector[], row: number) => call(...args.map(arg => integerAt(arg, row)));
   if (result === "flag")
     return (args, rows) => ({
       type: "flag",
-      values: Uint8Array.from({ length: rows }, (_, row) => (call(...args.map(arg => integerAt(arg, row))) ? 1 : 0)),
+      values: Uint8Array.from({ length: rows }, (_, row) => (of(args, row) ? 1 : 0)),
     });
-  return (args, rows) => fromIntegers(rows, row => call(...args.map(arg => integerAt(arg, row))) as bigint | undefined);
-}
-
-/** Two missing values are equal. */
-function equalWords(a: WideIntegers, b: WideIntegers, rows: number, wanted: boolean): FlagVector {
-  const [x, y] = [words(a.values), words(b.values)];
-  const values = new Uint8Array(rows);
-  for (let i = 0; i < rows; i++) {
-    const isSame = x[2 * i] === y[2 * i] && x[2 * i + 1] === y[2 * i + 1];
-    values[i] = isSame === wanted ? 1 : 0;
-  }
-  if (a.validity || b.validity)
-    for (let i = 0; i < rows; i++) {
-      const [here, there] = [a.validity?.[i] !== 0, b.validity?.[i] !== 0];
-      if (!here || !there) values[i] = (here === there) === wanted ? 1 : 0;
-    }
-  return { type: "flag", values };
-}
-
-function coalesceWords(a: WideIntegers, b: WideIntegers): WideIntegers {
-  if (!a.validity) return a;
-  const values = a.values.slice();
-  const validity = a.validity.slice();
-  for (let i = 0; i < values.length; i++) {
-    if (validity[i] !== 0) continue;
-    values[i] = b.values[i]!;
-    validity[i] = b.validity?.[i] ?? 1;
-  }
-  return { type: "integer", values, validity };
-}
-
-function withoutZeros(divisors: Words, validity: Uint8Array | undefined): Uint8Array {
-  const some = new Uint8Array(divisors.length);
-  for (let i = 0; i < some.length; i++) some[i] = divisors[i] === 0n ? 0 : (validity?.[i] ?? 1);
-  return some;
-}
-
-function bothValid({ validity: a }: WideIntegers, { validity: b }: WideIntegers): Uint8Array | undefined {
-  if (!a || !b) return a ?? b;
-  const both = new Uint8Array(a.length);
-  for (let i = 0; i < both.length; i++) both[i] = a[i]! & b[i]!;
-  return both;
+  return (args, rows) => fromIntegers(rows, row => of(args, row) as bigint | undefined);
 }

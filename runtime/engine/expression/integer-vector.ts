@@ -99,21 +99,6 @@ export function toIntegers({ values: floats }: NumberVector): IntegerVector {
   });
 }
 
-export function toWide(vector: IntegerVector): WideIntegers {
-  if (!isSafe(vector)) return vector;
-  const { values: floats } = vector;
-  const values = new BigInt64Array(floats.length);
-  let validity: Uint8Array | undefined;
-  for (let i = 0; i < floats.length; i++) {
-    const value = floats[i]!;
-    if (Number.isNaN(value)) {
-      validity ??= new Uint8Array(floats.length).fill(1);
-      validity[i] = 0;
-    } else values[i] = BigInt(value);
-  }
-  return { type: "integer", values, validity };
-}
-
 /** The nearest doubles, missing as NaN. */
 export function widen(vector: IntegerVector): NumberVector {
   if (isSafe(vector)) return { type: "number", values: vector.values };
