@@ -4,7 +4,6 @@ import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../
 import { choosesByCondition, looksUp } from "../../../contract/step-facts.js";
 import { type Guard, guards, isChoice } from "./branches.js";
 import type { PreparedKernel } from "./kernel.js";
-import { orderAtOnce } from "./run-stages.js";
 import type { Stage } from "./stage.js";
 import type { StageCounters } from "./stage-counters.js";
 
@@ -60,8 +59,6 @@ export function stagesOf(plan: Pick<Plan, "steps" | "outputs">, slots: Slots, pr
 export interface Layout {
   readonly plan: Plan;
   readonly stages: readonly Stage[];
-  /** See `orderAtOnce`. */
-  readonly order: readonly number[] | undefined;
   /** Whether several steps look features up, which a store may change between them. */
   readonly asksTwice: boolean;
   readonly slots: Slots;
@@ -74,7 +71,6 @@ export function layOut(plan: Plan, slots: Slots, prepared: Prepared): Layout {
   return {
     plan,
     stages,
-    order: orderAtOnce(stages),
     asksTwice: plan.steps.filter(({ op }) => looksUp(op)).length > 1,
     slots,
     outputs: plan.outputs.map(({ ref }) => slots.of(ref)),

@@ -203,7 +203,7 @@ class Run implements PlanResult {
 
   /** @returns nothing when all stages answered at once */
   start(given: readonly (Column | undefined)[], context: RunContext): Promise<void> | undefined {
-    const { plan, stages, order, asksTwice } = this.#layout;
+    const { plan, stages, asksTwice } = this.#layout;
     const slots = this.#slots;
     for (let i = 0; i < plan.inputs.length; i++) {
       slots[i] = given[i];
@@ -213,7 +213,7 @@ class Run implements PlanResult {
     const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;
     const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;
     const noted = context.parameters.get("explain") === true ? explained(wanted, this.#notes) : wanted;
-    return runStages(stages, order, slots, noted, this.#notes);
+    return runStages(stages, slots, noted, this.#notes);
   }
 
   /** All columns of the run by their places. */

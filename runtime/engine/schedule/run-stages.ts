@@ -42,64 +42,15 @@ export const createNotes = (stages: readonly Stage[]): RunNotes => ({
 });
 
 /**
- * The order in which stages start that all answer at once: one that is done frees its readers, and they are next.
- * @returns undefined where the plan has choices, which decide that themselves
- */
-export function orderAtOnce(stages: readonly Stage[]): readonly number[] | undefined {
-  if (stages.some(stage => stage.chooses)) return undefined;
-  const waits = stages.map(stage => stage.reads.length);
-  const order: number[] = [];
-  const ready = stages.flatMap((_, i) => (waits[i] === 0 ? [i] : [])).reverse();
-  while (ready.length > 0) {
-    const i = ready.pop()!;
-    order.push(i);
-    for (const reader of stages[i]!.readers) if (--waits[reader]! === 0) ready.push(reader);
-  }
-  return order;
-}
-
-/** The progress of a run, and the stage that it waits for. */
-interface Begun {
-  readonly order: readonly number[];
-  /** Place in the order of the stage that answers later. */
-  readonly at: number;
-  readonly made: Promise<readonly Column[]>;
-}
-
-/**
  * @param columns slots: request columns are there, the others are written
- * @param order of `orderAtOnce`
  * @returns nothing when all stages answered at once
  */
-export function runStages(
+export const runStages = (
   stages: readonly Stage[],
-  order: readonly number[] | undefined,
   columns: (Column | undefined)[],
   context: RunContext,
   notes: RunNotes,
-): Promise<void> | undefined {
-  if (!order || context.yields) return runAsFreed(stages, columns, context, notes);
-  const { signal } = context;
-  const { began, ended } = notes;
-  let now = performance.now();
-  for (let at = 0; at < order.length; at++) {
-    const i = order[at]!;
-    const stage = stages[i]!;
-    if (signal?.aborted) return Promise.reject(cancelled());
-    try {
-      began[i] = now;
-      const made = stage.kernel.run(inputsOf(stage, columns), context);
-      if (made instanceof Promise) return runAsFreed(stages, columns, context, notes, { order, at, made });
-      now = performance.now();
-      ended[i] = now;
-      take(stage, made, columns, now - began[i]);
-    } catch (error) {
-      stage.counters.failures++;
-      return Promise.reject(nameFault(stage.step, error, "internal error"));
-    }
-  }
-  return undefined;
-}
+): Promise<void> | undefined => new Run(stages, columns, context, notes).begin();
 
 const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
 
@@ -122,20 +73,8 @@ function take(stage: Stage, made: readonly Column[], columns: (Column | undefine
   for (let j = 0; j < made.length; j++) columns[firstOutput + j] = made[j]!;
 }
 
-/** Stages start when those that they read are done: with choices, or from the first stage on that answers later. */
-function runAsFreed(
-  stages: readonly Stage[],
-  columns: (Column | undefined)[],
-  context: RunContext,
-  notes: RunNotes,
-  begun?: Begun,
-): Promise<void> | undefined {
-  const run = new FreedRun(stages, columns, context, notes);
-  return begun ? run.goOn(begun) : run.begin();
-}
-
-/** A class, since each run of a plan that waits for anything makes one. */
-class FreedRun {
+/** Stages start when those that they read are done. */
+class Run {
   readonly #stages: readonly Stage[];
   readonly #columns: (Column | undefined)[];
   readonly #context: RunContext;
@@ -166,20 +105,10 @@ class FreedRun {
     this.#open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0);
   }
 
-  /** @returns nothing when all stages answered at once */
   begin(): Promise<void> | undefined {
     const stages = this.#stages;
     for (let i = stages.length - 1; i >= 0; i--) if (this.#waits[i] === 0 && !stages[i]!.chooses) this.#ready.push(i);
     if (stages.some(stage => stage.chooses)) this.#openChoices();
-    return this.#runReady();
-  }
-
-  /** Continues after the stage that it waited for: those before it in the order are done. */
-  goOn({ order, at, made }: Begun): Promise<void> | undefined {
-    for (let n = 0; n < at; n++) for (const reader of this.#stages[order[n]!]!.readers) this.#waits[reader]!--;
-    for (let n = order.length - 1; n > at; n--) if (this.#waits[order[n]!] === 0) this.#ready.push(order[n]!);
-    this.#open -= at;
-    inBackground(this.#wait(order[at]!, made), "running a stage");
     return this.#runReady();
   }
 

@@ -22,7 +22,7 @@ import type {
   ShadowOutcome,
 } from "./kernel.js";
 import type { Slots } from "./layout.js";
-import { createNotes, orderAtOnce, runStages } from "./run-stages.js";
+import { createNotes, runStages } from "./run-stages.js";
 import type { Stage } from "./stage.js";
 import { countRun, type StageCounters } from "./stage-counters.js";
 
@@ -65,7 +65,6 @@ export class ShadowRuns {
   readonly #parts: ShadowParts;
   readonly #around: ShadowSurroundings;
   readonly #stages: readonly Stage[];
-  readonly #order: readonly number[] | undefined;
   readonly #mainSlots: readonly number[];
   readonly #otherSlots: readonly number[];
   /** Columns of the response's run that its steps read, or that are compared. */
@@ -82,7 +81,6 @@ export class ShadowRuns {
     this.#parts = parts;
     this.#around = around;
     this.#stages = parts.stages.map(stage => ({ ...stage, kernel: besideOthers(stage.kernel) }));
-    this.#order = orderAtOnce(this.#stages);
     this.#mainSlots = parts.main.map(parts.slots.of);
     this.#otherSlots = parts.other.map(parts.slots.of);
     const made = new Set(this.#stages.flatMap(({ step, firstOutput }) => step.outputs.map((_, i) => firstOutput + i)));
@@ -164,7 +162,7 @@ export class ShadowRuns {
     try {
       models = this.#models.length > 0 ? this.#around.models.lease?.(this.#models) : undefined;
       const context: BesideContext = { ...contextBeside(given), signal: abort, started, ...(models && { models }) };
-      await runStages(this.#stages, this.#order, columns, context, createNotes(this.#stages));
+      await runStages(this.#stages, columns, context, createNotes(this.#stages));
       if (!abort.aborted) this.#compare(columns, began, given.onShadow);
     } catch (error) {
       if (!abort.aborted) this.#fail(RuntimeFault.from(error));
