@@ -27,21 +27,6 @@ describe("a missing value", () => {
   ])("%s on %j gives %j", (text, values, expected) => expect(run(text, values)).toEqual(expected));
 });
 
-test("constants of the file are written into the expression", () => {
-  const captured = { LIMITS: { value: { price: [1, 2.5] } }, NAMES: { value: ["a", "b"] }, ON: { value: true } };
-  expect(run("price => ON ? price * LIMITS.price[1] : 0", { price: 2 }, captured)).toBe(5);
-  expect(run("brand => NAMES.includes(brand) && NAMES.length === 2", { brand: "b" }, captured)).toBe(true);
-});
-
-test("names inside do not meet names outside", () => {
-  const text = `price => {
-    const x = price + 1;
-    if (x > 1) { const x = price * 10; return x; }
-    return x;
-  }`;
-  expect([run(text, { price: 2 }), run(text, { price: -4 })]).toEqual([20, -3]);
-});
-
 test("a text that would fill the memory is missing instead", () => {
   expect(run("brand => brand.padStart(1e9)", { brand: "a" })).toBeUndefined();
   expect(run("brand => brand.repeat(1e12)", { brand: "ab" })).toBeUndefined();

@@ -7,7 +7,7 @@ import { exactDraw } from "#contract/exact-draw.js";
 import { OP_KINDS } from "#contract/op-params.js";
 import type { Plan } from "#contract/plan.js";
 import { REQUEST_ROWS } from "#contract/schema.js";
-import { draws, factsOf } from "#contract/step-facts.js";
+import { factsOf } from "#contract/step-facts.js";
 import type { UniformShare } from "#operators/shared/spec/facts.js";
 import { compiledProgram } from "../compiler/5-emit/onnx/both-servers.js";
 
@@ -163,12 +163,6 @@ test.each(LISTS)("%s", (name, _made, known) => {
   }
 });
 
-test("only a draw has a temperature, beside its columns too", () => {
-  expect(exactDraw(plan, rowsOf("known"))).toMatchObject({ temperature: 3 });
-  for (const name of ["knownBest", "eitherKnown"])
-    expect(exactDraw(plan, rowsOf(name))).not.toHaveProperty("temperature");
-});
-
 test("every operator that orders, chooses, drops or finds candidates is in the program, but those that only find them", () => {
   const used = new Set(plan.steps.map(({ op }) => op));
   const missing = OP_KINDS.filter(
@@ -182,30 +176,4 @@ test("every operator that orders, chooses, drops or finds candidates is in the p
     "recent",
   ]);
   expect(OP_KINDS.filter(op => factsOf(op).orders && !used.has(op))).toEqual([]);
-});
-
-test("a step that draws says how it orders", () => {
-  const drawing = plan.steps.filter(draws);
-  expect(drawing.length).toBeGreaterThan(0);
-  for (const { op, params } of drawing)
-    expect(factsOf(op).orders!(params)).toSatisfy(
-      rule => rule === "by drawn scores" || rule.temperature !== undefined || rule.uniform !== undefined,
-    );
-});
-
-test("a response with several lists, or none, has no probability of its own", () => {
-  const named = (...names: readonly string[]) =>
-    plan.outputs.filter(({ schema }) => names.some(name => schema.name.startsWith(`${name}_`)));
-  expect(exactDraw({ steps: plan.steps, outputs: named("drawn") })).toMatchObject({ exact: true, temperature: -2 });
-  expect(exactDraw({ steps: plan.steps, outputs: named("drawn", "best") })).toEqual({
-    exact: false,
-    because: "the response has the lists of `drawn.softmaxSampling` and of `best.topK`",
-    way: "Return one list.",
-  });
-  expect(exactDraw({ steps: plan.steps, outputs: [] })).toMatchObject({
-    because: "the response has no list of candidates",
-  });
-  expect(exactDraw({ steps: plan.steps, outputs: named("drawn") }, "elsewhere")).toMatchObject({
-    because: "another model makes the candidates `elsewhere`",
-  });
 });

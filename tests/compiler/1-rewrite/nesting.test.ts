@@ -3,8 +3,6 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { deepestPlace } from "#compiler/1-rewrite/nesting.js";
-import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { compile } from "#compiler/index.js";
 import "../../needs/built.js";
 
@@ -55,24 +53,3 @@ test.each([1200, 1500, 2500, 5000])(
     ]);
   },
 );
-
-test("an editor shows the place too, and the text as it is", () => {
-  const text = `export const deep = ${"(".repeat(N)}1${")".repeat(N)};\n`;
-  const { findings, spans, ...rewritten } = rewrite(text, "deep.workflow.ts");
-  expect(rewritten.text).toBe(text);
-  expect(spans).toEqual([{ source: 0, target: 0, length: text.length }]);
-  expect(findings.map(({ code, site }) => [code, site.start > 20 && site.start < 20 + N])).toEqual([
-    ["rewrite/nesting", true],
-  ]);
-});
-
-test("two hundred operators in one expression compile", { timeout: 120_000 }, async () => {
-  const file = write(`export default workflow("w", user["age"]${" >> clip({ min: 0 })".repeat(200)});\n`);
-  expect((await compile(file)).diagnostics).toEqual([]);
-});
-
-test("places are inside of the text, and depth is counted from the file", () => {
-  expect(deepestPlace("a.ts", "")).toEqual({ start: 0, end: 1, depth: 1 });
-  expect(deepestPlace("a.ts", "a;")).toMatchObject({ start: 0, depth: 2 });
-  expect(deepestPlace("a.ts", "f(g(h(1)));")).toMatchObject({ start: 6, end: 7 });
-});

@@ -35,26 +35,6 @@ describe("operators become calls around verbatim operands", () => {
     "type T = A<B<C>>",
     "x -= 1",
   ])("plain JavaScript stays: %s", source => expect(rewrite(source, "x.ensemble.ts").text).toBe(source));
-
-  test("a list takes its columns from the file's only source", () => {
-    const text =
-      'const s = source({ a: "int64" });\nconst b = ["a"] >> op();\nconst c = ["a"] + b;\nconst d = b + ["a"];\n';
-    expect(body(text).split("\n").slice(1, 4)).toEqual([
-      'const b = $chain($list(s, ["a"], 2) , op(), 1);',
-      'const c = $plus($list(s, ["a"], 4) , b, 3);',
-      'const d = $plus(b , $list(s, ["a"], 6), 5);',
-    ]);
-  });
-
-  test("line numbers do not move", () => {
-    const text = 'const s = source({ a: "int64" });\n\nconst b = s["a"]\n  >> op() // why\n  >> op();\n';
-    expect(body(text).split("\n").length).toBe(text.split("\n").length);
-  });
-
-  test("sites know the variable they make", () => {
-    const { sites } = rewrite("const user = a >> b; export default f(a >> b);", "x.ensemble.ts");
-    expect(sites.map(s => s.variable)).toEqual(["user", undefined]);
-  });
 });
 
 describe("what has no meaning is said at its place", () => {

@@ -81,18 +81,6 @@ test("an edit that changes the plan is a warning, in the program and in its impo
   expect(await warnings()).toEqual([]);
 });
 
-test("an edited comment is none, and neither is a missing program", async () => {
-  write("features/user.workflow.ts", `// Users.\n${WORKFLOW}`);
-  expect(await warnings()).toEqual([]);
-  rmSync(at("features"), { recursive: true });
-  expect(await warnings()).toEqual([]);
-});
-
-test("a program that does not compile any more is one", async () => {
-  write("features/user.workflow.ts", WORKFLOW.replace("categorify", "categorise"));
-  expect(await warnings()).toHaveLength(1);
-});
-
 test("a program outside of the project, and a file that is not a program, are not run", async () => {
   const outside = mkdtempSync(join(tmpdir(), "merlon-outside-"));
   const ran = at("ran");

@@ -2,7 +2,6 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { importCycle } from "#compiler/3-graph/import-cycle.js";
 import { compile } from "#compiler/index.js";
 import "../../needs/built.js";
 
@@ -27,15 +26,4 @@ export default ensemble("m", a["x"] + b);
   expect(compiled.diagnostics.map(({ message }) => message)).toEqual([
     "Running a.ensemble.ts failed: Cannot access 'a' before initialization: a.ensemble.ts → b.ts → a.ensemble.ts is a circular import. Move 'a' into a file that imports none of them.",
   ]);
-});
-
-test("a circle is found behind other files, and a file that is imported twice does not make one", () => {
-  const modules = new Map([
-    ["file:///p/a.ts", 'import { ensemble } from "merlon";\nimport { b } from "./b.js";\nimport "./c.js";\n'],
-    ["file:///p/b.ts", 'export { c } from "./c.js";\n'],
-    ["file:///p/c.ts", "export const c = 1;\n"],
-  ]);
-  expect(importCycle("file:///p/a.ts", modules)).toBeUndefined();
-  modules.set("file:///p/c.ts", 'import * as b from "./b";\nexport const c = b;\n');
-  expect(importCycle("file:///p/a.ts", modules)).toEqual(["b.ts", "c.ts", "b.ts"]);
 });

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile, LAYOUTS, printDiagnostics } from "#compiler/index.js";
 import { printOnnxModel } from "#formats/onnx/onnx-model.js";
-import { uniqueNames } from "#operators/shared/author/unique-names.js";
 import { startServer } from "../../runtime/server/support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-names-"));
@@ -66,16 +65,3 @@ export default ensemble("both", two + hundred + again);\n`,
   },
   60_000,
 );
-
-test("names: one for a file however it is written, another for another, a number at last", () => {
-  const names = uniqueNames();
-  expect(names.model("a/model.onnx", "/p/a/model.onnx")).toBe("model");
-  expect(names.model("../b/model.onnx", "/b/model.onnx")).toBe("b_model");
-  expect(names.model("c/../a/model.onnx", "/p/a/model.onnx")).toBe("model");
-  expect(names.model("d/b/model.onnx", "/p/d/b/model.onnx")).toBe("model_2");
-  expect(names.model("f.json", "/p/f.json", Uint8Array.of(1))).toBe("f");
-  expect(names.model("f.json", "/p/f.json", Uint8Array.of(2))).toBe("f_2");
-  expect(names.artefact("../shared/items.faiss", "/shared/items.faiss")).toBe("shared-items.faiss");
-  expect(names.artefact("shared/items.faiss", "/p/shared/items.faiss")).toBe("2-shared-items.faiss");
-  expect(names.artefact("shared/items.faiss", "/p/shared/items.faiss")).toBe("2-shared-items.faiss");
-});

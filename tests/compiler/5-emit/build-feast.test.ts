@@ -106,21 +106,3 @@ test.each([
   expect(fault).toMatch(message);
   expect(fault).not.toContain("password=p");
 });
-
-test("a prefix is left out where a feature's name starts with its letters, as Merlin Systems tests it", async () => {
-  const file = join(folder, "prefix.ensemble.ts");
-  const store = JSON.stringify(join(SAMPLES, "artefacts", "features"));
-  writeFileSync(
-    file,
-    `import { ensemble, queryFeast, source } from "merlon";
-const request = source({ user_id: "int64" });
-export default ensemble("x", request >> queryFeast(${store}, { view: "user_features", prefix: "a" }));`,
-  );
-  const compiled = await compile(file);
-  // `QueryFeast._prefixed_name("a", name)` of merlin-systems 23.08 for these names.
-  expect(compiled.ok && compiled.plan.outputs.map(output => output.schema.name).sort()).toEqual([
-    "a_city",
-    "a_purchased_ids",
-    "age",
-  ]);
-});

@@ -14,9 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { canBatch } from "#compiler/5-emit/configs.js";
 import { build, compile, LAYOUTS } from "#compiler/index.js";
-import { parsePlan } from "#contract/plan.js";
 import { unfinishedExchange } from "#formats/folders/exchange-models.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import { MERLON } from "../../needs/built.js";
@@ -91,12 +89,6 @@ describe("a repository", () => {
     expect(tensors(ranker.output)).toEqual([["purchase/binary_output", "TYPE_FP32", -1, 1]]);
   });
 
-  test("holds no path of the machine it was built on", () => {
-    const plan = readFileSync(join(out, "recommend", "1", "plan.json"), "utf8");
-    expect(plan).not.toContain(SAMPLES);
-    expect(parsePlan(plan, "plan.json").steps.length).toBe(9);
-  });
-
   test.each(LAYOUTS)("has the same bytes when built again, there or elsewhere: %s", async layout => {
     const here = join(folder, `here-${layout}`);
     build(await compiled(FOUR_STAGES), here, { layout });
@@ -108,15 +100,6 @@ describe("a repository", () => {
     expect(fingerprint(elsewhere)).toBe(before);
   });
 
-  test("keeps nothing of the other layout", async () => {
-    const program = await compiled(FOUR_STAGES);
-    const both = join(folder, "both");
-    build(program, both, { layout: "ensemble" });
-    expect(readdirSync(both)).toContain("recommend_answer");
-    build(program, both);
-    expect(fingerprint(both)).toBe(fingerprint(out));
-  });
-
   test("keeps the models of others", async () => {
     const shared = join(folder, "shared");
     mkdirSync(join(shared, "theirs", "1"), { recursive: true });
@@ -125,47 +108,6 @@ describe("a repository", () => {
     expect(readFileSync(join(shared, "theirs", "config.pbtxt"), "utf8")).toBe('backend: "identity"\n');
     expect(existsSync(join(shared, "recommend", "1", "plan.json"))).toBe(true);
   });
-});
-
-test("a list without a bound takes the batch dimension away", async () => {
-  const file = join(folder, "lists.ensemble.ts");
-  writeFileSync(
-    file,
-    'import { ensemble, source } from "merlon";\nconst request = source({ ids: "list<int64>", age: "float32" });\nexport default ensemble("lists", request);\n',
-  );
-  const result = await compiled(file);
-  expect(canBatch(result.plan)).toBe(false);
-  const out = join(folder, "lists");
-  build(result, out);
-  const config = parseModelConfig(readFileSync(join(out, "lists", "config.pbtxt"), "utf8"), "lists");
-  expect(config.max_batch_size).toBe(0);
-  expect(config.input.map(t => [t.name, ...t.dims])).toEqual([
-    ["ids__values", -1],
-    ["ids__offsets", -1],
-    ["age", -1],
-  ]);
-});
-
-test.each([
-  ["split({ control, treatment })", true],
-  ["split({ control, open })", false],
-  ["split({ open, treatment: control })", false],
-])("candidates of `%s` fit into a batch if those of every arm do", async (arms, fits) => {
-  const file = join(folder, "arms.ensemble.ts");
-  writeFileSync(
-    file,
-    `import { ensemble, explode, lambdaOp, rename, source, split, topK } from "merlon";
-const request = source({ user_id: "int64", ids: "list<int64>" });
-const open = request["ids"] >> explode() >> rename({ name: "ordered_ids" });
-const score = open >> lambdaOp(ordered_ids => ordered_ids * 1.0, { name: "score", dtype: "float32" });
-const control = (open >> topK(score, { topk: 3 }))["ordered_ids"];
-const treatment = (open >> topK(score, { topk: 7 }))["ordered_ids"];
-export default ensemble("arms", request["user_id"] >> ${arms});
-`,
-  );
-  const { plan } = await compiled(file);
-  const answers = { ...plan, inputs: plan.inputs.filter(({ list }) => !list) };
-  expect(canBatch(answers)).toBe(fits);
 });
 
 describe("nothing half done", () => {

@@ -1,10 +1,9 @@
 /** Both kinds of ensemble name what travels between their models alike, whatever columns are called; repositories of earlier builds are served on. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type BuildOptions, build, compile, printDiagnostics } from "#compiler/index.js";
-import type { Tensor } from "#runtime/base/tensor.js";
 import { serve } from "#runtime/server/index.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
@@ -44,17 +43,6 @@ function between(repository: string, model: string): string[] {
   return made.filter(name => !outside.has(name)).sort();
 }
 
-/** Every model of a repository takes and makes each tensor once. */
-function expectUniqueTensors(repository: string): void {
-  for (const model of readdirSync(repository)) {
-    const { input, output } = parseModelConfig(readFileSync(join(repository, model, "config.pbtxt"), "utf8"), model);
-    for (const tensors of [input, output]) {
-      const names = tensors.map(({ name }) => name);
-      expect([model, names]).toEqual([model, [...new Set(names)]]);
-    }
-  }
-}
-
 async function serveAt(repository: string) {
   const server = await serve({
     modelRepositories: [repository],
@@ -65,12 +53,6 @@ async function serveAt(repository: string) {
   });
   servers.push(server);
   return server.ports.http!;
-}
-
-async function answersOf(model: string, tensors: Parameters<typeof askBinary>[2]) {
-  const ports = [];
-  for (const form of Object.keys(FORMS)) ports.push(await serveAt(join(folder, form)));
-  return Promise.all(ports.map(port => askBinary(port, model, tensors)));
 }
 
 const LOOKED_UP = `const user = request["user_id"] >> queryFeast(${STORE}, { view: "user_features", onMissing: { age: "null", city: "null", purchased_ids: { default: [29] } } });
@@ -118,34 +100,6 @@ export default ensemble("named", known + liked);
       "liked.filterCandidates.filtered_ids",
     ].sort(),
   );
-});
-
-test("columns that are called as another's tensors keep both", async () => {
-  const compiled = await programOf(
-    "meet",
-    `import { ensemble, explode, filterCandidates, hashBucket, lambdaOp, queryFeast, rename, source } from "merlon";
-const request = source({ user_id: "int64", likes: "list<int64>" });
-${LOOKED_UP}const other = user["age"] >> lambdaOp((x: number | null) => (x === null ? 7 : 1), { name: "years__validity", dtype: "int32" });
-const both = (years + other) >> hashBucket(50) >> rename({ postfix: "_out" });
-const liked = request["likes"] >> explode({ name: "mask" }) >> filterCandidates(user["purchased_ids"]);
-export default ensemble("meet", both + liked);
-`,
-  );
-  for (const [form, how] of Object.entries(FORMS)) {
-    build(compiled, join(folder, form), how);
-    expectUniqueTensors(join(folder, form));
-  }
-  expect(between(join(folder, "graphs"), "meet")).toEqual(
-    expect.arrayContaining(["liked.explode.mask", "liked.explode#mask"]),
-  );
-  const [executor, stages, graphs] = await answersOf("meet", [
-    tensor("user_id", "int64", [3], [1n, 999n, 2n]),
-    tensor("likes__values", "int64", [4], [11n, 29n, 12n, 13n]),
-    tensor("likes__offsets", "int32", [4], [0, 2, 2, 4]),
-  ]);
-  expect(executor).toHaveProperty("years_out");
-  expect(stages).toEqual(executor);
-  expect(graphs).toEqual(executor);
 });
 
 test("an answer whose nulls would be marked in a column of the request is refused with a way out", async () => {
@@ -201,33 +155,4 @@ test("repositories of an earlier build are served, and answer the same", async (
   expect(executor).toMatchObject({ filtered_ids__offsets: ["INT32", [4], expect.any(String)] });
   expect(stages).toEqual(executor);
   expect(graphs).toEqual(executor);
-});
-
-test("a stage refuses tensors that do not fit each other, by name", async () => {
-  const port = await serveAt(join(import.meta.dirname, "../../fixtures/earlier-build/stages"));
-  const ask = (changed: Readonly<Record<string, Tensor | undefined>>) => {
-    const whole = {
-      candidate_ids__values: tensor("candidate_ids__values", "int64", [3], [1n, 2n, 3n]),
-      candidate_ids__validity: tensor("candidate_ids__validity", "bool", [3], [1, 1, 0]),
-      candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 2, 3]),
-      seen__values: tensor("seen__values", "int64", [1], [2n]),
-      seen__offsets: tensor("seen__offsets", "int32", [3], [0, 1, 1]),
-      ...changed,
-    };
-    const given = Object.values(whole).filter(one => one !== undefined);
-    return askBinary(port, "earlier_liked_filterCandidates", given);
-  };
-  expect(await ask({})).toHaveProperty("filtered_ids__values");
-  const refusals = {
-    "has 1 entries and column 'candidate_ids' has 3 values": {
-      candidate_ids__validity: tensor("candidate_ids__validity", "bool", [1], [1]),
-    },
-    "falls from 2 to 1": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [4], [0, 2, 1, 3]) },
-    "rows of `liked.explode`": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 1, 2]) },
-    "2147483647": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 2, 2_147_483_647]) },
-    "'seen__offsets' has 1 rows": { seen__offsets: tensor("seen__offsets", "int32", [2], [0, 1]) },
-    candidate_ids__validity: { candidate_ids__validity: undefined },
-  };
-  for (const [text, changed] of Object.entries(refusals))
-    expect(await ask(changed)).toEqual({ error: expect.stringContaining(text) });
 });

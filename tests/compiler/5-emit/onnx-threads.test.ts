@@ -47,10 +47,6 @@ describe("a built repository", () => {
     expect(await threadsOf("one-graph", options, { fuse: true })).toEqual({ count: 1, threads: ["4"], others: [] });
     expect(await threadsOf("merlon-four", options)).toEqual({ count: 2, threads: ["4"], others: [] });
   });
-
-  test("for Merlon, the server chooses", async () => {
-    expect(await threadsOf("merlon", "{}")).toEqual({ count: 2, threads: [undefined], others: [] });
-  });
 });
 
 describe("a model of a stock Triton", () => {

@@ -16,9 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { finishModel } from "#compiler/5-emit/finish-model.js";
-import { projectPath, putModels } from "#compiler/5-emit/put-models.js";
-import { printPlan } from "#contract/plan.js";
-import { column } from "#contract/schema.js";
+import { putModels } from "#compiler/5-emit/put-models.js";
 import type { BuiltFrom } from "#formats/folders/manifest.js";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "merlon-own-")));
@@ -86,52 +84,6 @@ describe("a model of a needed name is refused, and stays, if it", () => {
     put(program("shop"), ["shop"], { text: "2" });
     expect(textOf("shop")).toBe("2");
   });
-  test("is a link", () => {
-    write(repository, { "theirs/config.pbtxt": "" });
-    symlinkSync("theirs", join(repository, "shop"));
-    expect(() => put(program("shop"), ["shop"])).toThrow("is a link");
-    expect(readlinkSync(join(repository, "shop"))).toBe("theirs");
-  });
-});
-
-test("models of another file are replaced with a note, and those that the program has no longer are removed", () => {
-  expect(put(program("shop"), ["shop", "shop_old"]).notes).toEqual([]);
-  expect(put(program("shop"), ["shop", "shop_new"]).notes).toEqual([]);
-  expect(readdirSync(repository).sort()).toEqual(["shop", "shop_new"]);
-  expect(put(program("shop", "copy.ensemble.ts"), ["shop"]).notes).toEqual([
-    "the models of `shop` that were built from `shop.ensemble.ts` are replaced: both programs have this name.",
-  ]);
-  expect(readdirSync(repository)).toEqual(["shop"]);
-});
-
-test("models of builds that named no program in their manifests are recognized by their plan", () => {
-  const plan = (name: string, model: string) =>
-    printPlan({
-      ...{ format: "merlon/plan", version: 1, kind: "ensemble", name, inputs: [column("x", "float32")] },
-      steps: [
-        {
-          ...{ id: "p", op: "predictOnnx", label: "p" },
-          params: { path: "m.onnx", model, inputs: { x: "x" }, outputs: { y: "y" } },
-          inputs: { input: [{ name: "x", step: "request", column: "x" }] },
-          outputs: [column("y", "float32")],
-        },
-      ],
-      outputs: [{ ref: { name: "y", step: "p", column: "y" }, schema: column("y", "float32") }],
-    });
-  write(repository, {
-    ...{ "shop/config.pbtxt": "", "shop/1/plan.json": plan("shop", "shop_ranker"), "shop_ranker/1/model.onnx": "" },
-    ...{
-      "other/config.pbtxt": "",
-      "other/1/plan.json": plan("other", "other_ranker"),
-      "other_ranker/1/model.onnx": "",
-    },
-  });
-  expect(() => put(program("other"), ["other", "shop_ranker"])).toThrow("shop_ranker` was not written by");
-  write(join(repository, "shop"), { "2/model.onnx": "theirs" });
-  expect(() => put(program("shop"), ["shop"])).toThrow("shop/2/model.onnx` was not written by");
-  rmSync(join(repository, "shop", "2"), { recursive: true });
-  put(program("shop"), ["shop"]);
-  expect(readdirSync(repository).sort()).toEqual(["other", "other_ranker", "shop"]);
 });
 
 describe("a folder to write", () => {
@@ -168,23 +120,6 @@ describe("a folder to write", () => {
     expect([lstatSync(project).ino, readdirSync(project)]).toEqual(before);
   });
 
-  test("that is empty, has hidden files only, or models of others, keeps its inode and all that is there", () => {
-    for (const files of [
-      {},
-      { ".gitkeep": "" },
-      { "theirs/config.pbtxt": "", "notes.md": "" },
-      { "theirs/1/m.pt": "" },
-    ]) {
-      mkdirSync(repository);
-      write(repository, files);
-      const { ino } = lstatSync(repository);
-      put(program("shop"), ["shop"]);
-      expect(lstatSync(repository).ino).toBe(ino);
-      for (const file of Object.keys(files)) expect(existsSync(join(repository, file))).toBe(true);
-      rmSync(repository, { recursive: true });
-    }
-  });
-
   test("that is a link stays one, and its target gets the models", () => {
     put(program("shop"), ["shop"]);
     const link = join(dirname(repository), "current");
@@ -192,20 +127,4 @@ describe("a folder to write", () => {
     put(program("shop"), ["shop"], { out: link, text: "2" });
     expect([readlinkSync(link), textOf("shop")]).toEqual(["models", "2"]);
   });
-});
-
-test("links of a repository stay as they are", () => {
-  put(program("shop"), ["shop"]);
-  const links = { dangling: "nowhere", circular: "circular", other: "/proc/self", models: ".." };
-  for (const [name, to] of Object.entries(links)) symlinkSync(to, join(repository, name));
-  put(program("shop"), ["shop", "shop_ranker"]);
-  put(program("two"), ["two"]);
-  expect(readdirSync(repository).sort()).toEqual([...Object.keys(links), "shop", "shop_ranker", "two"].sort());
-  for (const [name, to] of Object.entries(links)) expect(readlinkSync(join(repository, name))).toBe(to);
-});
-
-test("a program is named from its project's folder", () => {
-  write(root, { "p/package.json": "{}", "p/a/b/x.ensemble.ts": "", "q/a/x.ensemble.ts": "" });
-  expect(projectPath(join(root, "p", "a", "b", "x.ensemble.ts"))).toBe("a/b/x.ensemble.ts");
-  expect(projectPath(join(root, "q", "a", "x.ensemble.ts"))).toBe("a/x.ensemble.ts");
 });

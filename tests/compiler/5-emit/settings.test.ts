@@ -3,11 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { readSettings, settingsProblems } from "#compiler/5-emit/settings/read-settings.js";
-import { warmUpProblems } from "#compiler/5-emit/settings/warm-up.js";
-import type { SampleValue } from "#compiler/dsl/index.js";
+import { settingsProblems } from "#compiler/5-emit/settings/read-settings.js";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
-import { column } from "#contract/schema.js";
 import { serve } from "#runtime/server/index.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import { tensor } from "../../runtime/server/served-plan.js";
@@ -99,43 +96,6 @@ describe("an executor", () => {
       await server.stop();
     }
   });
-
-  test("warms a list of any length up with its pair, and a text", async () => {
-    const { out, config } = await built(
-      '{ warmup: [{ name: "a", inputs: { ids: [1, 2, 3], price: 2, city: "Żary" } }] }',
-      "lists",
-      {},
-      'ids: "list<int64>", price: "float32", city: "string"',
-    );
-    expect(config("served").model_warmup[0]!.inputs).toMatchObject({
-      ids__values: { dims: [3] },
-      ids__offsets: { dims: [2] },
-      price: { dims: [1] },
-      city: { dims: [1] },
-    });
-    expect(readFileSync(join(out, "served", "warmup", "a.city")).toString("hex")).toBe("05000000c5bb617279");
-    expect(readFileSync(join(out, "served", "warmup", "a.ids__offsets")).readInt32LE(4)).toBe(3);
-    const server = await serve({
-      modelRepositories: [out],
-      http: false,
-      grpc: false,
-      metrics: false,
-      writeLog: () => {},
-    });
-    await server.stop();
-  });
-});
-
-test("an ensemble gives its stages the instance groups, and says what it leaves out", async () => {
-  const { out, config, notes } = await built(EVERYTHING, "stages", { layout: "ensemble" });
-  expect(readdirSync(join(out, "served_logOp"))).toContain("3");
-  expect(config("served").instance_group).toEqual([]);
-  expect(config("served_logOp").instance_group).toMatchObject([{ count: 2, kind: "KIND_CPU" }]);
-  expect(notes).toEqual([
-    "`dynamicBatching` is left out: a Triton ensemble has none. It counts with `--layout executor`.",
-    "`warmup` is left out: a Triton ensemble has none. It counts with `--layout executor`.",
-    "`responseCache` is left out: a Triton ensemble has none. It counts with `--layout executor`.",
-  ]);
 });
 
 describe("what is wrong is said in a sentence", () => {
@@ -195,29 +155,6 @@ describe("what is wrong is said in a sentence", () => {
     ],
     [{ removeInputs: 5 }, "`removeInputs` must be a list, not 5"],
   ])("%j", (options, sentence) => expect(settingsProblems(options)).toEqual([sentence]));
-
-  const inputs = [
-    column("user_id", "int64"),
-    column("small", "int8"),
-    column("query", "float32", { list: { min: 2, max: 2 } }),
-    column("name", "string"),
-  ];
-  test.each<[Record<string, SampleValue>, string]>([
-    [
-      { user: 1 },
-      "gives `user`, which the request has not. It has `user_id`, `small`, `query`, `name`. Did you mean `user_id`?",
-    ],
-    [{ user_id: 1.5 }, "gives `user_id` 1.5, and it is int64"],
-    [{ small: 200 }, "gives `small` 200, and it is int8"],
-    [{ user_id: [1] }, "gives `user_id` 1 values, and a row of it is int64"],
-    [{ query: [1, 2, 3] }, "gives `query` 3 values, and a row of it is float32[2]"],
-    [{ query: 1 }, "gives `query` one value, and a row of it is float32[2]"],
-    [{ name: 7 }, "gives `name` 7, and it is string"],
-  ])("a sample of %j", (sample, sentence) =>
-    expect(warmUpProblems(readSettings({ warmup: [{ inputs: sample }] }).warmup, inputs)).toEqual([
-      `\`warmup\`: "sample 1" ${sentence}`,
-    ]),
-  );
 
   test.each([
     ["{ maxBatchSize: -1 }", "`ensemble`: `maxBatchSize` must be at least 0, not -1."],

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { openProject, type Project, syntaxError, toJavaScript } from "#compiler/checker/index.js";
+import { openProject, type Project, syntaxError } from "#compiler/checker/index.js";
 import * as ts from "#compiler/checker/syntax.js";
 import { ROOT } from "../../run/graph.mjs";
 
@@ -34,47 +34,6 @@ function first<T extends ts.Node>(tree: ts.SourceFile, is: (node: ts.Node) => no
   return found;
 }
 
-test("the author's files are the entry and its imports: neither declarations nor packages", () => {
-  const { project, path } = open({
-    "main.ts":
-      'import { a } from "./a.js";\nimport { b } from "./b.js";\nimport { c } from "c";\nexport default [a, b, c];\n',
-    "a.ts": "export const a = 1;\n",
-    "b.d.ts": "export declare const b: number;\n",
-    "unused.ts": "export {};\n",
-    "node_modules/c/package.json": '{ "name": "c", "version": "1.0.0", "main": "index.ts" }\n',
-    "node_modules/c/index.ts": "export const c = 1;\n",
-  });
-  expect([...project.texts().keys()].sort()).toEqual([path("a.ts"), path("main.ts")]);
-  project.close();
-});
-
-test("errors have offsets in the text as it was written last, and every line of a message", () => {
-  const { project, path } = open({ "main.ts": "export const fine = 1;\n" });
-  expect(project.errors(path("main.ts"))).toEqual([]);
-  project.write(
-    path("main.ts"),
-    'const options: { a: { b: number } } = { a: { b: "é" } };\nexport const n: number = options;\n',
-  );
-  expect(project.errors(path("main.ts")).map(({ start, end, code }) => [start, end, code])).toEqual([
-    [45, 46, 2322],
-    [70, 71, 2322],
-  ]);
-  project.write(path("main.ts"), "export const f: (x: { y: number }) => void = (x: { y: string }) => {};\n");
-  expect(project.errors(path("main.ts"))[0]?.text.split("\n").length).toBeGreaterThan(1);
-  project.close();
-});
-
-test("a file that is added is part of the program, and no later program sees it", () => {
-  const { project, path } = open({ "main.ts": "export const x: Added = 1;\n" });
-  expect(project.errors(path("main.ts")).map(({ code }) => code)).toEqual([2304]);
-  project.write(path("added.d.ts"), "declare type Added = number;\n");
-  expect(project.errors(path("main.ts"))).toEqual([]);
-  project.close();
-  const later = open({ "main.ts": "export const x: Added = 1;\n" });
-  expect(later.project.errors(later.path("main.ts")).map(({ code }) => code)).toEqual([2304]);
-  later.project.close();
-});
-
 test("a declaration of one project is not in a later one, although Merlon is installed in the same folder", () => {
   const entry = join(ROOT, "tests/samples/ensemble-implicit/main.ensemble.ts");
   const errorsOf = (added: boolean): readonly number[] => {
@@ -87,15 +46,6 @@ test("a declaration of one project is not in a later one, although Merlon is ins
   };
   expect(errorsOf(true)).toEqual([]);
   expect(errorsOf(false)).toEqual([2304]);
-});
-
-test("two programs at once do not see each other's files", () => {
-  const one = open({ "main.ts": "declare global { var shared: number }\nexport const a = shared;\n" });
-  const two = open({ "main.ts": "export const a = shared;\n" });
-  expect(one.project.errors(one.path("main.ts"))).toEqual([]);
-  expect(two.project.errors(two.path("main.ts"))).toHaveLength(1);
-  one.project.close();
-  two.project.close();
 });
 
 test("types are names and texts", () => {
@@ -142,13 +92,4 @@ test.each([
 ])("the first syntax error of %o is inside it", (text, range) => {
   const error = syntaxError("x.ts", text);
   expect(error && [error.start, error.end]).toEqual(range);
-});
-
-test("JavaScript has no types, and keeps its imports of values", () => {
-  const { text, map } = toJavaScript(
-    "/x/main.ts",
-    'import { a, type B } from "./a.js";\nexport const c: B = a as B;\n',
-  );
-  expect(text).toMatch(/^import \{ a \} from "\.\/a\.js";\nexport const c = a;\n/);
-  expect(JSON.parse(map!)).toMatchObject({ version: 3, sources: ["main.ts"] });
 });

@@ -42,19 +42,6 @@ const typeScripts = (text: string) => importsOf(text).filter(({ specifier }) => 
 const isAllowed = (path: string, isType: boolean): boolean =>
   path.startsWith("compiler/checker/") || (isType && path.startsWith("compiler/editor/"));
 
-test("the scan finds each way to import a TypeScript", () => {
-  const found = (text: string) => typeScripts(text).map(({ specifier, isType }) => `${specifier} ${isType}`);
-  expect(found('import ts from "typescript";')).toEqual(["typescript false"]);
-  expect(found('import "typescript";')).toEqual(["typescript false"]);
-  expect(found('import type ts from "typescript";')).toEqual(["typescript true"]);
-  expect(found('import {\n  a,\n  type B,\n} from "ts-morph";')).toEqual(["ts-morph false"]);
-  expect(found('export { SyntaxKind } from "ts-morph";')).toEqual(["ts-morph false"]);
-  expect(found('await import("typescript/unstable/sync")')).toEqual(["typescript/unstable/sync false"]);
-  expect(found("const a = require('@typescript/native');")).toEqual(["@typescript/native false"]);
-  expect(found('let a: typeof import("typescript");')).toEqual(["typescript true"]);
-  expect(found('import { x } from "./typescript-6.js";\nimport type { y } from "@volar/typescript";')).toEqual([]);
-});
-
 test("only compiler/checker imports a TypeScript; compiler/editor imports types of it", () => {
   const files = PRODUCT.flatMap(folder =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })

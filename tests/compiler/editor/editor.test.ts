@@ -1,6 +1,6 @@
 // The plugin in a live tsserver, with VS Code's requests.
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MERLON } from "../../needs/built.js";
@@ -39,26 +39,6 @@ const said = async (file: string, text: string) =>
       message,
     ];
   });
-
-describe("no false errors", () => {
-  const names = readdirSync(SAMPLES).filter(n => !n.startsWith("error-") && n !== "artefacts");
-  test.each(names)("%s", async name => {
-    const main = readdirSync(join(SAMPLES, name)).find(f => f.startsWith("main."))!;
-    cpSync(join(SAMPLES, name), join(editor.folder, name), { recursive: true });
-    const file = editor.open(join(name, main), readFileSync(join(SAMPLES, name, main), "utf8"));
-    expect(await problems(file)).toEqual([]);
-    expect(await editor.ask("syntacticDiagnosticsSync", { file })).toEqual([]);
-  });
-
-  test("a plain file that uses a program's nodes", async () => {
-    open("export const price = user['age'] >> clip({ min: 0 });\n", "shared.workflow.ts");
-    const text = 'import { price } from "./shared.workflow.js";\nexport const age: "float32 age" = price.columns;\n';
-    const file = editor.open("uses.ts", text);
-    expect(await problems(file)).toEqual([]);
-    editor.type(file, text.replace('"float32 age"', '"int64 age"'));
-    expect((await said(file, text))[0]![1]).toContain("Type '\"float32 age\"' is not assignable");
-  });
-});
 
 test("imports between TypeScript files and files of the foreign extension are typed", async () => {
   open("export const age = user['age'];\n", "foreign.merlon");
@@ -106,13 +86,6 @@ describe("mistakes are marked at the operand, in the compiler's words", () => {
     const { file, text } = open(`${body}\n`);
     expect(await said(file, text)).toEqual([[mark, message]]);
   });
-
-  test("all of a file at once, and none when they are corrected", async () => {
-    const { file, text } = open('const a = user["x"];\nconst b = user["y"];\n');
-    expect((await said(file, text)).map(([mark]) => mark)).toEqual(['"x"', '"y"']);
-    editor.type(file, `${HEAD}const a = user["age"];\nconst b = user["city"];\n`);
-    expect(await problems(file)).toEqual([]);
-  });
 });
 
 describe("completion", () => {
@@ -144,27 +117,6 @@ describe("completion", () => {
     ]);
     expect(text).toContain("user");
   });
-
-  test("of columns in a plain file, in method form", async () => {
-    const text = 'import { source } from "merlon";\nconst user = source({ age: "float32" });\nuser.pick([""]);\n';
-    const file = editor.open("plain.ts", text);
-    const found = await editor.ask<{ entries: { name: string }[] }>("completionInfo", {
-      file,
-      ...placeOf(text, '""', 1),
-    });
-    expect(found.entries.map(e => e.name)).toEqual(["age"]);
-  });
-
-  test("of names leaves the rewriter's helpers out", async () => {
-    const { file, text } = open("const a = user >> ;\n");
-    const found = await editor.ask<{ entries: { name: string }[] }>("completionInfo", {
-      file,
-      ...placeOf(text, ">> ;", 3),
-    });
-    const names = found.entries.map(e => e.name);
-    expect(names).toContain("categorify");
-    expect(names.filter(name => name.startsWith("$"))).toEqual([]);
-  });
 });
 
 describe("hover, definition, references, rename", () => {
@@ -181,32 +133,6 @@ describe("hover, definition, references, rename", () => {
     );
     expect(await hover("clip({ min")).toContain("clip(bounds: ");
   });
-
-  test("a definition is the author's, or Merlon's declaration", async () => {
-    const { file, text } = open('const a = user["age"] >> clip({ min: 0 });\n');
-    const define = (place: Place) =>
-      editor.ask<{ definitions: { file: string; start: Place }[] }>("definitionAndBoundSpan", { file, ...place });
-    const own = await define(placeOf(text, 'user["age"]'));
-    expect(own.definitions.map(d => [d.file, d.start])).toEqual([[file, placeOf(text, "user =")]]);
-    const operator = await define(placeOf(text, "clip({"));
-    expect(operator.definitions.map(d => d.file.split("/").slice(-2).join("/"))).toEqual(["clip/author.d.ts"]);
-  });
-
-  test("references and rename stay in the author's text", async () => {
-    const { file, text } = open("const left = user - 'city';\nconst both = left >> clip({ min: 0 });\n");
-    const { refs } = await editor.ask<{ refs: { start: Place; lineText: string }[] }>("references", {
-      file,
-      ...placeOf(text, "left ="),
-    });
-    expect(refs.map(r => r.start)).toEqual([placeOf(text, "left ="), placeOf(text, "left >>")]);
-    expect(refs[1]!.lineText).toBe("const both = left >> clip({ min: 0 });");
-    const renamed = await editor.ask<{ locs: { locs: { start: Place }[] }[] }>("rename", {
-      file,
-      ...placeOf(text, "left ="),
-    });
-    const places = renamed.locs[0]!.locs.map(l => l.start).sort((a, b) => a.line - b.line);
-    expect(places).toEqual([placeOf(text, "left ="), placeOf(text, "left >>")]);
-  });
 });
 
 describe("what an editor shows of the text is the author's, without the rewriter's glue", () => {
@@ -222,94 +148,6 @@ export default workflow("w", price + user["city"]);
     return { startLine: start.line, startOffset: start.offset, endLine: end.line, endOffset: end.offset };
   };
   type Range = { readonly start: Place; readonly end: Place };
-
-  test("outline and folding", async () => {
-    const { file, text } = open(BODY);
-    interface Item {
-      readonly text: string;
-      readonly spans: readonly Range[];
-      readonly nameSpan?: Range;
-      readonly childItems?: readonly Item[];
-    }
-    const { childItems = [], spans } = await editor.ask<Item>("navtree", { file });
-    const named = (name: string) => childItems.find(item => item.text === name)?.nameSpan?.start;
-    expect([named("price"), named("two")]).toEqual([placeOf(text, "price ="), placeOf(text, "two()")]);
-    expect(childItems.filter(item => item.text.startsWith("$"))).toEqual([]);
-    expect(spans[0]!.end.line).toBeLessThanOrEqual(text.split("\n").length);
-    const folds = await editor.ask<{ textSpan: Range }[]>("getOutliningSpans", { file });
-    expect(folds.map(({ textSpan }) => textSpan)).toContainEqual({
-      start: placeOf(text, "{\n  min"),
-      end: placeOf(text, "});\nexport", 1),
-    });
-  });
-
-  test("selections, braces and comments", async () => {
-    const { file, text } = open(BODY);
-    const at = placeOf(text, 'price + user["city"]', 2);
-    interface Selection {
-      readonly textSpan: Range;
-      readonly parent?: Selection;
-    }
-    const [selection] = await editor.ask<Selection[]>("selectionRange", { file, locations: [at] });
-    const [name, operation] = [selection!.textSpan, selection!.parent!.textSpan];
-    expect(name).toEqual({ start: placeOf(text, "price +"), end: placeOf(text, "price +", 5) });
-    expect(operation.start).toEqual(placeOf(text, "price +"));
-    expect(operation.end).toEqual(placeOf(text, ");", text.lastIndexOf(");") - text.indexOf(");")));
-    const braces = await editor.ask<Range[]>("brace", { file, ...placeOf(text, "({\n", 1) });
-    expect(braces.map(({ start }) => start)).toEqual([placeOf(text, "({\n", 1), placeOf(text, "});\nexport")]);
-    const comment = await editor.ask<{ newText: string }>("docCommentTemplate", { file, ...placeOf(text, "export f") });
-    expect(comment.newText).toBe("/** */");
-  });
-
-  test("formatting changes space alone", async () => {
-    const { file, text } = open('const price=user["age"]>>clip({min:0})>>logOp();\n');
-    const changes = await editor.ask<(Range & { newText: string })[]>("format", {
-      file,
-      ...placeOf(text, "import"),
-      endLine: 4,
-      endOffset: 1,
-    });
-    const lines = text.split("\n");
-    const offset = ({ line, offset: column }: Place) =>
-      lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0) + column - 1;
-    const formatted = changes.reduceRight(
-      (out, { start, end, newText }) => out.slice(0, offset(start)) + newText + out.slice(offset(end)),
-      text,
-    );
-    expect(formatted.split("\n")[2]).toBe('const price = user["age"] >> clip({ min: 0 }) >> logOp();');
-  });
-
-  test("a missing import is added to the author's, or above the text", async () => {
-    const main = 'import { source } from "merlon";\nexport const a = source({ a: "float32" }) >> clip({ min: 0 });\n';
-    const alone = main.replace(/import.*\n/, "");
-    for (const [text, added] of [
-      [main, { line: 1, offset: 10, newText: "clip, " }],
-      [alone, { line: 1, offset: 1, newText: 'import { clip } from "merlon";\n\n' }],
-    ] as const) {
-      const file = editor.open(`file${files++}.workflow.ts`, text);
-      const fixes = await editor.ask<{ changes: { textChanges: (Range & { newText: string })[] }[] }[]>(
-        "getCodeFixes",
-        { file, ...ranged(text, "clip"), errorCodes: [2304] },
-      );
-      const made = fixes.flatMap(({ changes }) => changes.flatMap(({ textChanges }) => textChanges));
-      expect(made.map(({ start, newText }) => ({ ...start, newText }))).toContainEqual(added);
-    }
-  });
-
-  test("imports are organized among themselves", async () => {
-    const text =
-      'import { workflow, source, logOp } from "merlon";\nexport default workflow("w", source({ a: "float32" })["a"]);';
-    const file = editor.open(`file${files++}.workflow.ts`, text);
-    const scope = { scope: { type: "file", args: { file } } };
-    const [changed, ...others] = await editor.ask<{ textChanges: (Range & { newText: string })[] }[]>(
-      "organizeImports",
-      scope,
-    );
-    expect(others).toEqual([]);
-    expect(changed!.textChanges.map(({ newText }) => newText)).toEqual([
-      'import { source, workflow } from "merlon";\n',
-    ]);
-  });
 
   test("a refactoring is offered for verbatim text alone", async () => {
     const { file, text } = open(BODY);

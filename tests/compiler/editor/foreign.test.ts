@@ -4,7 +4,6 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { readProjectConfig, tscSettings } from "#cli/project-config.js";
 import { blocksOf } from "../../docs/blocks.js";
 import { builtFile, MERLON } from "../../needs/built.js";
 import { nativeTypeScript } from "../../needs/typescripts.js";
@@ -131,69 +130,6 @@ describe("with the settings of the documentation", () => {
     ]);
     expect(errors.find(line => line.startsWith("src/shared.merlon"))).toContain("agee");
   });
-
-  test("plain tsc checks a project in the method form", () => {
-    const files = {
-      "shared.merlon": undefined,
-      "main.workflow.ts": `import { clip, source, workflow } from "merlon";
-export default workflow("w", source({ age: "float32" }).pipe(clip({ min: 18 })));
-`,
-      "uses.ts": FILES["uses.ts"].replaceAll(/^.*adult.*\n/gm, ""),
-    };
-    run(["--version"], { files });
-    const tsc = join(TYPESCRIPT, "lib", "tsc.js");
-    const { status, stdout } = spawnSync(process.execPath, [tsc], { cwd: folder, encoding: "utf8" });
-    expect([status, stdout]).toEqual([0, ""]);
-  });
-});
-
-describe("a setting that is missing is named once, after TypeScript's errors", () => {
-  test.each([
-    [
-      "type of the package",
-      { manifest: {} },
-      /^note: TypeScript reads the project as CommonJS, .*: add `"type": "module"` to \S+package\.json\.\n$/,
-    ],
-    [
-      "lib and types",
-      { tsconfig: { ...QUICK, compilerOptions: { ...QUICK.compilerOptions, lib: ["es2023"], types: [] } } },
-      /^note: `merlon\/client` and `merlon\/testing` need .*"esnext\.disposable".* in \S+tsconfig\.json\.\n$/,
-    ],
-  ] as const)("%s", (_, project, sentences) => {
-    const { status, errors, said } = run(["tsc", "--noEmit"], project);
-    expect(status).not.toBe(0);
-    expect(errors.length).toBeGreaterThan(0);
-    expect(said).toMatch(sentences);
-  });
-
-  test("all of them are, in this order", () => {
-    writeFileSync(join(folder, "package.json"), "{}");
-    writeFileSync(join(folder, "odd.json"), '{ "compilerOptions": { "module": "nodenext" } }');
-    const settings = [/"type": "module"/, /"esnext\.disposable"/];
-    const config = readProjectConfig(join(folder, "odd.json"));
-    const matching = settings.map(setting => expect.stringMatching(setting));
-    expect(tscSettings(config, new Set(["TS2322", "TS1309"]))).toEqual(matching);
-    // Errors about other things do not depend on the kind of module.
-    expect(tscSettings(config, new Set(["TS2322"]))).toEqual(matching.slice(1));
-  });
-
-  test("an error of the author's own brings no advice where nothing is missing", () => {
-    const files = { "uses.ts": 'export const a: number = "x";\n' };
-    const { errors, said } = run(["tsc"], { files });
-    expect([errors.length, said]).toEqual([1, ""]);
-    expect(run(["tsc"], { manifest: {}, files }).said).not.toContain("CommonJS");
-  });
-
-  test("merlon check ends with the first one as a note", () => {
-    const check = (project: Project) => run(["check", "src/main.workflow.ts"], project);
-    expect(check({})).toEqual({ status: 0, errors: [], said: "" });
-    expect(check({ manifest: {} })).toMatchObject({
-      status: 0,
-      said: expect.stringMatching(/^note: .*"type": "module".*\n$/),
-    });
-    const { types: _, lib: __, ...bare } = SIX.compilerOptions!;
-    expect(check({ tsconfig: { ...SIX, compilerOptions: bare } }).said).toMatch(/^note: .*"esnext\.disposable".*\n$/);
-  });
 });
 
 describe("broken projects", () => {
@@ -209,28 +145,5 @@ describe("broken projects", () => {
       status: 0,
       said: expect.stringMatching(/^note: \S+tsconfig\.json:4:3: the configuration is not valid JSON; .*\n$/),
     });
-  });
-
-  test.each([
-    ["a list", "[]"],
-    ["a number", "7"],
-    ["null", "null"],
-    ["nothing", ""],
-    ["a circle", '{ "extends": "./odd.json" }'],
-    ["bases that are none", '{ "extends": ["./none", 3, null] }'],
-    ["a hundred thousand braces", "{".repeat(1e5)],
-  ])("%s in its place names nothing of Merlon's, and reading it ends", (_, text) => {
-    const file = join(folder, "odd.json");
-    writeFileSync(file, text);
-    const { plugs, maps, broken } = readProjectConfig(file);
-    expect([plugs, maps]).toEqual([false, false]);
-    expect(broken?.startsWith(`${file}:1:`) ?? true).toBe(true);
-  });
-
-  test("of two TypeScripts merlon tsc runs the first", () => {
-    link(nativeTypeScript("typescript-7.1"), "@typescript/native-preview");
-    const { status, errors, said } = run(["tsc"]);
-    rmSync(join(folder, "node_modules", "@typescript"), { recursive: true });
-    expect([status, errors, said]).toEqual([0, [], ""]);
   });
 });

@@ -72,25 +72,4 @@ describe.each([".workflow.ts", ".merlon"])("%s", extension => {
     );
     expect(first).toMatchObject({ fixName: "merlon", description: 'Replace "aeg" by "age"', text: right });
   });
-
-  test("TypeScript's own are there too: a forgotten import", async () => {
-    const wrong = `${HEAD}${BEFORE}export const a = user["age"] >> logOp();\n`;
-    const fixes = await fixesIn(wrong, extension);
-    expect(fixes.map(({ text }) => text)).toContain(wrong.replace("clip, queryFeast", "clip, logOp, queryFeast"));
-  });
-
-  test("a misspelt variable", async () => {
-    const right = `${HEAD}${BEFORE}export const a = user["age"] >> clip({ min: 0 });\n`;
-    const fixes = await fixesIn(
-      right.replace('user["age"] >> clip({ min: 0 });', 'usr["age"] >> clip({ min: 0 });'),
-      extension,
-    );
-    expect(fixes.map(({ text }) => text)).toContain(right);
-  });
-});
-
-test("a column's name with quotes is written as text", async () => {
-  const right = `import { source } from "merlon";\nconst user = source({ "a\\"b": "float32" });\nexport const a = user["a\\"b"];\n`;
-  const [first] = await fixesIn(right.replace('user["a\\"b"]', "user['a_b']"), ".workflow.ts");
-  expect(first?.text).toBe(right.replace('user["a\\"b"]', `user['a\\"b']`));
 });

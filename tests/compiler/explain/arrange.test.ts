@@ -1,7 +1,7 @@
 // The places of a graph's cards and the ways of its links, over the shapes that plans have and over random ones.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { arrange, FRAME, type Placed, scaleIn } from "#compiler/explain/arrange.js";
+import { arrange, type Placed, scaleIn } from "#compiler/explain/arrange.js";
 import type { Box, Link } from "#compiler/explain/layers.js";
 import { routeLinks } from "#compiler/explain/route.js";
 
@@ -71,13 +71,6 @@ test.each([
   expect(scaleIn(arrange(boxes, links))).toBeGreaterThan(0.75);
 });
 
-test("a large graph is one band, from the top down", () => {
-  const { boxes, links } = graph(150, i => [i - 1, i - 7]);
-  const { bands, width } = arrange(boxes, links);
-  expect(bands).toHaveLength(1);
-  expect(width).toBeLessThan(2 * FRAME.width);
-});
-
 test("boxes do not overlap, links go down or to a later band, and pass no box", () => {
   const reads = fc.array(fc.array(fc.nat(30), { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 30 });
   fc.assert(
@@ -107,13 +100,4 @@ test("boxes do not overlap, links go down or to a later band, and pass no box", 
     }),
     { numRuns: 60 },
   );
-});
-
-test("names that objects have of themselves are names", () => {
-  const boxes = ["__proto__", "constructor"].map(id => ({ id, width: 100, height: 40 }));
-  const { boxes: placed } = arrange(boxes, [{ from: "__proto__", to: "constructor" }]);
-  expect(placed.map(({ id, layer }) => [id, layer])).toEqual([
-    ["__proto__", 0],
-    ["constructor", 1],
-  ]);
 });

@@ -41,65 +41,6 @@ describe("a program", () => {
     ["functions.txt", `${SAMPLES}/workflow-functions/main.workflow.ts`, "text"],
     ["workflow.txt", `${SAMPLES}/workflow-ranking/main.workflow.ts`, "text"],
   ] as const)("%s", async (name, path, format) => expectFile(name, await text(path, format)));
-
-  test("every column of every step leads back to the request, through the fitted workflow column by column", async () => {
-    const explanation = await explained(STAGES);
-    const made = new Map(
-      [{ id: "request", outputs: explanation.inputs }, ...explanation.steps].flatMap(({ id, outputs }) =>
-        outputs.map(c => [`${id} ${c.name}`, c] as const),
-      ),
-    );
-    for (const [key, column] of made) {
-      for (const { step, column: from } of column.from) expect(made.has(`${step} ${from}`), key).toBe(true);
-      if (!key.startsWith("request ")) expect(column.from.length, key).toBeGreaterThan(0);
-    }
-    const from = (key: `${string} ${string}`) => made.get(key)!.from.map(f => `${f.step} ${f.column}`);
-    expect(from("retrieval.transformWorkflow city")).toEqual(["user.queryFeast city"]);
-    expect(from("retrieval.transformWorkflow age")).toEqual(["user.queryFeast age"]);
-    expect(from("pairs.unrollFeatures age")).toEqual(["user.queryFeast age"]);
-    const functions = await explained(`${SAMPLES}/workflow-functions/main.workflow.ts`);
-    const spent = functions.steps.find(s => s.id === "item.normalize")!;
-    expect(spent.outputs[0]!.from.map(f => f.column)).toEqual(["price", "quantity"]);
-    expect(from("retrieval.queryFaiss candidate_ids")).toEqual(["retrieval.predictOnnx query_embedding"]);
-    expect(explanation.rows).toEqual([
-      { id: "request", parent: null, most: null },
-      { id: "retrieval.queryFaiss", parent: "request", most: 20 },
-      { id: "filtering.filterCandidates", parent: "request", most: 20 },
-      { id: "ordering.softmaxSampling", parent: "request", most: 5 },
-    ]);
-  });
-
-  test("readers are those that read", async () => {
-    const { steps, outputs } = await explained(STAGES);
-    for (const step of steps)
-      for (const column of step.outputs) {
-        const readers = steps
-          .filter(s => s.inputs.some(i => i.step === step.id && i.column === column.name))
-          .map(s => s.id);
-        const answered = outputs.some(o => o.step === step.id && o.column === column.name);
-        expect(column.readers).toEqual([...readers, ...(answered ? ["answer"] : [])]);
-      }
-  });
-
-  test("a pass that is off says so, and its work is back in the plan", async () => {
-    const off = await text(LOOK_UPS, "text", ["pruneColumns"]);
-    expect(off).toContain("  pruneColumns: off\n");
-    expect(off).toContain("]  nobody reads it\n");
-    expect(await text(LOOK_UPS)).not.toContain("]  nobody reads it\n");
-  });
-
-  test("colors are only added on request", async () => {
-    const [plain, colored] = await Promise.all([false, true].map(color => explain(STAGES, { format: "text", color })));
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
-    expect(colored!.ok && colored!.text.replace(/\u001b\[\d+m/g, "")).toBe(plain!.ok && plain!.text);
-    expect(colored!.ok && colored!.text).toContain("\u001b[1m");
-  });
-
-  test("mistakes are returned", async () => {
-    const failed = await explain(`${SAMPLES}/error-column-missing/main.workflow.ts`, { format: "text" });
-    expect(failed.ok).toBe(false);
-    expect(!failed.ok && failed.diagnostics[0]?.code).toBe("schema/column-missing");
-  });
 });
 
 async function built(name: string, path = STAGES, change: (text: string) => string = text => text): Promise<string> {
@@ -128,10 +69,6 @@ describe("what was built", () => {
       layouts: null,
     });
     expect(texts[0]).toContain("A built plan has no record of the passes");
-  });
-
-  test("a fitted workflow", async () => {
-    expect(await text(`${SAMPLES}/artefacts/etl/user`)).toContain("workflow ");
   });
 
   test.each(EXPLAIN_FORMATS)("nothing of this machine is in the %s form", async format => {
@@ -167,21 +104,6 @@ describe("--diff", () => {
       true,
       `TMP/same/recommend/1/plan.json → ${STAGES}\nThe same: 9 steps, and every file they use.\n`,
     ]);
-  });
-
-  test("so are the parts of a workflow that were built", async () => {
-    const program = `${SAMPLES}/ensemble-subgraph/main.ensemble.ts`;
-    expect((await diff(await built("parts", program), program)).equal).toBe(true);
-  });
-
-  test("parameters, columns, steps and weights that changed", async () => {
-    const before = await built("before");
-    const after = await built("after", STAGES, plan => plan.replace('"topk": 20', '"topk": 30'));
-    writeFileSync(join(after, "recommend_ranker/1/model.onnx"), "other weights");
-    const { equal, text } = await diff(before, after);
-    expect(equal).toBe(false);
-    expectFile("diff.txt", text.replace(/[0-9a-f]{12}/g, "<hash>"));
-    expectFile("diff-programs.txt", (await diff(STAGES, LOOK_UPS)).text.replace(/[0-9a-f]{12}/g, "<hash>"));
   });
 
   test("as JSON", async () => {

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,10 +6,8 @@ import { describe, expect, test } from "vitest";
 import { type ForestOptions, withOptions } from "#compiler/forest/forest.js";
 import { forestOutputs, forestToOnnx } from "#compiler/forest/forest-onnx.js";
 import { readForest } from "#compiler/forest/read-forest.js";
-import { readLightgbm } from "#compiler/forest/read-lightgbm.js";
 import { readXgboost } from "#compiler/forest/read-xgboost.js";
 import { parseUbjson } from "#compiler/forest/ubjson.js";
-import { python } from "../../needs/python.js";
 
 const FIXTURES = join(import.meta.dirname, "../../fixtures/forest");
 interface Cases {
@@ -57,25 +54,6 @@ describe("predictions are the libraries' own", () => {
     // A test that a constant would pass says nothing.
     expect(new Set(made).size).toBeGreaterThan(1);
     await session.release();
-  });
-  test("names of features are those of the file", () => {
-    for (const { file } of cases)
-      expect(readForest(join(FIXTURES, file)).names).toEqual(["age", "price", "visits", "stock", "brand"]);
-  });
-  test("the graphs are what ONNX's own checker takes", () => {
-    const folder = mkdtempSync(join(tmpdir(), "merlon-forest-"));
-    try {
-      const files = cases.map(({ file }) => {
-        const to = join(folder, `${file}.onnx`);
-        writeFileSync(to, forestToOnnx(withOptions(readForest(join(FIXTURES, file)), { missing: 0 })));
-        return to;
-      });
-      const script =
-        "import onnx, sys\nfor f in sys.argv[1:]:\n  onnx.checker.check_model(onnx.load(f), full_check=True)\nprint(len(sys.argv) - 1)";
-      expect(execFileSync(python(), ["-c", script, ...files], { encoding: "utf8" }).trim()).toBe(`${cases.length}`);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });
 
@@ -134,23 +112,6 @@ describe("files that hold no forest are refused", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
-  test("LightGBM: an unknown objective, a truncated tree, the last trees missing", () => {
-    const text = readFileSync(join(FIXTURES, "lightgbm-binary.txt"), "utf8");
-    expect(() => readLightgbm(text.replace(/^objective=.*$/m, "objective=later"), "m.txt")).toThrow(
-      "m.txt was trained for `later`",
-    );
-    const values = text.indexOf("leaf_value=");
-    expect(() => readLightgbm(text.slice(0, values + 30) + text.slice(values + 60), "m.txt")).toThrow(
-      "m.txt: tree 0 has",
-    );
-    for (const end of ["Tree=5", "end of trees"])
-      expect(() => readLightgbm(text.slice(0, text.indexOf(end)), "m.txt")).toThrow(
-        /m\.txt ends early: it has [58] of 8/,
-      );
-    expect(() => readLightgbm(text.replace(/^threshold=\S+/m, "threshold=1,5"), "m.txt")).toThrow(
-      /m\.txt: tree 0 has \d+ splits, and `threshold` is not a number for each/,
-    );
   });
   test("UBJSON cut anywhere is an error, never a hang", () => {
     const bytes = readFileSync(join(FIXTURES, "xgboost-logistic-ubj.ubj"));

@@ -1,5 +1,5 @@
 // `merlon migrate`: each sample and example is converted to `.merlon`, back, and to the method form, and compiles to the same plan in each.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -130,37 +130,6 @@ describe("files", () => {
     };
   };
   const SHARED = 'import { source } from "merlon";\nexport const a = source({ a: "float32" });\n';
-  const MAIN =
-    'import { workflow } from "merlon";\nimport { a } from "./shared.workflow.js"; // shared.workflow.js\nexport default workflow("w", a);\n';
-
-  test("importers of a renamed file are corrected, in the package alone", () => {
-    const { read, at } = project({
-      "shared.workflow.ts": SHARED,
-      "main.workflow.ts": MAIN,
-      "deep/uses.ts":
-        "export type A = typeof import(\"../shared.workflow.ts\");\nexport * from '../shared.workflow';\n",
-      "node_modules/x/uses.ts": 'import "../../shared.workflow.js";\n',
-      "other/shared.workflow.ts": SHARED,
-      "other/uses.ts": 'import "./shared.workflow.js";\n',
-    });
-    const changes = run([at("shared.workflow.ts"), at("main.workflow.ts")], "merlon");
-    expect(changes.map(({ what }) => what)).toEqual([["renamed"], ["renamed", "1 import"], ["2 imports"]]);
-    expect(read("main.merlon")).toBe(MAIN.replace("./shared.workflow.js", "./shared.merlon"));
-    expect(read("deep/uses.ts")).toBe(
-      "export type A = typeof import(\"../shared.merlon\");\nexport * from '../shared.merlon';\n",
-    );
-    expect(read("node_modules/x/uses.ts")).toContain("shared.workflow.js");
-    expect(read("other/uses.ts")).toContain("./shared.workflow.js");
-    // A file without a program has no kind of its own.
-    expect(() => migrate([at("shared.merlon")], { to: "ts" })).toThrow(
-      /shared\.merlon exports no .* say which it is with `--kind`/,
-    );
-    expect(migrate([at("shared.merlon")], { to: "ts", kind: "workflow" }).map(({ to }) => to)).toEqual([
-      at("shared.workflow.ts"),
-      at("deep/uses.ts"),
-      at("main.merlon"),
-    ]);
-  });
 
   test.each([
     [
@@ -189,21 +158,5 @@ describe("files", () => {
     const before = readdirSync(home).toSorted();
     expect(() => run(given.map(at), "merlon")).toThrow(reason);
     expect(readdirSync(home).toSorted()).toEqual(before);
-  });
-
-  test("a mistake in the operators is not converted", () => {
-    const { at, read } = project({ "x.workflow.ts": `${SHARED}let b = a; b >>= c;\n` });
-    expect(() => run([at("x.workflow.ts")], "methods")).toThrow(/has a mistake: `>>=`/);
-    expect(read("x.workflow.ts")).toContain(">>=");
-  });
-
-  test("sums of plain values stay", () => {
-    const { at, read } = project({
-      "x.workflow.ts":
-        'import { clip, source, workflow } from "merlon";\nconst [n, m] = [1, 2];\nconst a = source({ a: "float32" });\nexport default workflow("w", a >> clip({ min: n /* + */ + m }));\n',
-    });
-    run([at("x.workflow.ts")], "methods");
-    expect(read("x.workflow.ts")).toContain("a.pipe(clip({ min: n /* + */ + m }))");
-    expect(existsSync(at("x.merlon"))).toBe(false);
   });
 });

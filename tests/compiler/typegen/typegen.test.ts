@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readEnvironment } from "#compiler/typegen/environment.js";
-import { namedArtefacts } from "#compiler/typegen/named-artefacts.js";
 import { MERLON } from "../../needs/built.js";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -60,37 +59,6 @@ describe("merlon typegen", () => {
     expect(stdout).toContain("3 artefacts");
   });
 
-  test("leaves out a path that means two things, and says so", () => {
-    const other = join(folder, "other");
-    mkdirSync(join(other, "index"), { recursive: true });
-    cpSync(join(ARTEFACTS, "index", "wide.faiss"), join(other, "index", "items.faiss"));
-    writeFileSync(
-      join(other, "wide.ensemble.ts"),
-      'import { ensemble, queryFaiss, source } from "merlon";\nconst q = source({ v: "float32[8]" });\nexport default ensemble("y", q >> queryFaiss("index/items.faiss"));\n',
-    );
-    const { stderr } = merlon("typegen", "main.ensemble.ts", "other/wide.ensemble.ts");
-    expect(stderr).toContain(
-      "`index/items.faiss` is something else in each of main.ensemble.ts, other/wide.ensemble.ts",
-    );
-    expect(entries().has("index/items.faiss")).toBe(false);
-    expect(entries().has("etl/user")).toBe(true);
-  });
-
-  test("finds the programs below the folder", () => {
-    mkdirSync(join(folder, "node_modules", "x"), { recursive: true });
-    writeFileSync(join(folder, "node_modules", "x", "y.ensemble.ts"), "broken(");
-    expect(merlon("typegen").stdout).toContain("4 artefacts");
-  });
-
-  test("a folder without programs is an error", () => {
-    const { status, stderr } = spawnSync(process.execPath, [MERLON, "typegen"], {
-      cwd: mkdtempSync(join(tmpdir(), "merlon-empty-")),
-      encoding: "utf8",
-    });
-    expect(status).toBe(1);
-    expect(stderr).toContain("there is no *.ensemble.ts, *.workflow.ts or *.merlon below this folder");
-  });
-
   test("--check says when it is stale, check warns, build refreshes", () => {
     const stale =
       'export {};\ndeclare module "merlon" {\n  interface Artefacts {\n    "etl/user": never;\n    "mine": { kind: "faiss"; vector: "float32[2]" };\n  }\n}\n';
@@ -106,32 +74,4 @@ describe("merlon typegen", () => {
     expect(entries().get("mine")).toBe('{ kind: "faiss"; vector: "float32[2]" }');
     expect(merlon("check", "main.ensemble.ts").stderr).toBe("");
   });
-
-  test("build makes no environment where there is none", () => {
-    expect(merlon("build", "main.ensemble.ts", "--out", "repository").status).toBe(0);
-    expect(existsSync(join(folder, "merlon-env.d.ts"))).toBe(false);
-  });
-});
-
-test("artefacts are found by syntax: literals, constants, aliases, namespaces", () => {
-  const text = `import * as m from "merlon";
-import { predictOnnx as predict, queryFaiss } from "merlon";
-const index = "a.faiss";
-x.pipe(predict("a.onnx")); m.queryFeast("f", { view: "v" }); queryFaiss(index); queryFaiss(compute()); other("no");
-x.pipe(m.lookupCandidates("popular.candidates", { key: "town" }));
-m.source.fromSchema("schema.pbtxt");
-`;
-  expect(
-    namedArtefacts(new Map([["x.ts", text]])).map(({ kind, path, site }) => [
-      kind,
-      path,
-      text.slice(site.start, site.end),
-    ]),
-  ).toEqual([
-    ["faiss", "a.faiss", '"a.faiss"'],
-    ["onnx", "a.onnx", '"a.onnx"'],
-    ["feast", "f", '"f"'],
-    ["candidates", "popular.candidates", '"popular.candidates"'],
-    ["schema", "schema.pbtxt", '"schema.pbtxt"'],
-  ]);
 });

@@ -5,7 +5,7 @@ import { evaluateExpression } from "#contract/evaluate-expression.js";
 import type { Expression } from "#contract/expression.js";
 import type { FunctionName, Value } from "#contract/expression-functions.js";
 import { bindFilter } from "#contract/vector-filter/bind-filter.js";
-import { filterKey, holds, type Scalar } from "#contract/vector-filter/filter.js";
+import { holds, type Scalar } from "#contract/vector-filter/filter.js";
 import { FilterFault, templateOf } from "#contract/vector-filter/template.js";
 
 const DTYPES = { stock: "int64", price: "float64", country: "string", adult: "bool" } as const;
@@ -142,35 +142,4 @@ test.each<[string, Expression, RegExp]>([
 ])("%s of attributes is refused by name", (_, expression, message) => {
   expect(() => templateOf([expression])).toThrow(FilterFault);
   expect(() => templateOf([expression])).toThrow(message);
-});
-
-test("few bytes of nested names do not become a long filter", () => {
-  let at: Expression = { column: "item.adult" };
-  for (let i = 0; i < 60; i++) at = { let: "x", be: at, in: call("or", { local: "x" }, { local: "x" }) };
-  const began = process.cpuUsage().user;
-  expect(() => templateOf([at])).toThrow(/more than 1000 parts/);
-  expect(process.cpuUsage().user - began).toBeLessThan(2_000_000);
-});
-
-test("values that no attribute can have are decided without a database", () => {
-  const bound = (expression: Expression, country: Value) =>
-    bindFilter(templateOf([expression]), new Map([["user.country", country]]), DTYPES);
-  const same = call("equal", item("country"), user("country"));
-  expect(bound(same, "a\0b")).toEqual({ always: false });
-  expect(bound(same, "\ud800")).toEqual({ always: false });
-  expect(bound(call("not", same), "\ud800")).toEqual({ always: true });
-  expect(bound(same, undefined)).toEqual({ attribute: "country", missing: true });
-  const stock = (name: FunctionName, number: number) =>
-    bindFilter(templateOf([call(name, call("widen", exact("item.stock")), { number })]), new Map(), DTYPES);
-  expect(stock("less", 1e30)).toEqual({ attribute: "stock", missing: false });
-  expect(stock("greater", 1e30)).toEqual({ always: false });
-  expect(stock("greater", 2.5)).toEqual({ attribute: "stock", is: ">", value: 2n });
-  expect(stock("equal", 2.5)).toEqual({ always: false });
-});
-
-test("equal filters have equal keys, and a text is not taken for an integer", () => {
-  expect(filterKey({ attribute: "a", is: "=", value: 1n })).not.toBe(filterKey({ attribute: "a", is: "=", value: 1 }));
-  expect(filterKey({ attribute: "a", is: "=", value: "1" })).not.toBe(
-    filterKey({ attribute: "a", is: "=", value: 1n }),
-  );
 });

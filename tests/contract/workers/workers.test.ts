@@ -1,18 +1,15 @@
 /**
  * Worker threads behind `WorkerHost`: calls and their errors, ends of all kinds, and messages that no honest worker sends.
  */
-import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
-import { type HostOptions, WorkerEnded, WorkerFault, WorkerHost } from "#contract/workers/worker-host.js";
+import { type HostOptions, WorkerFault, WorkerHost } from "#contract/workers/worker-host.js";
 import { builtUrl } from "../../needs/built.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: each test has functions of its own
 type Any = Record<string, (argument: any) => any>;
 
 const served = builtUrl("contract/workers/serve-calls.js");
-const hosted = builtUrl("contract/workers/worker-host.js");
 const moduleOf = (code: string): URL =>
   new URL(
     `data:text/javascript,${encodeURIComponent(`
@@ -112,29 +109,6 @@ test("a thread beyond its memory is named, and the process continues", async () 
   );
 });
 
-test("unexpected messages are notices, and harmless", async () => {
-  const notices: unknown[] = [];
-  const worker = host(
-    `serveCalls({ fine: () => 1, forge: id => {
-      for (const odd of [null, undefined, 5, "end", { id: 99, value: 1 }, { id: null }, [], { id: { toString: 1 } }]) parentPort.postMessage(odd);
-      parentPort.postMessage({ id, fault: 5 });
-      return new Promise(() => {});
-    }});`,
-    { onNotice: notice => notices.push(notice) },
-  );
-  await expect(worker.call("forge", 1)).rejects.toThrow(WorkerFault);
-  expect(notices).toHaveLength(8);
-  expect(await worker.call("fine", 0)).toBe(1);
-});
-
-test("notices go both ways", async () => {
-  const worker = host("const port = serveCalls({}, { onNotice: n => port.notify(n + 1) });", {
-    keepsProcess: "always",
-  });
-  worker.notify(41);
-  expect(await once(worker.thread, "message")).toEqual([42]);
-});
-
 test("an end lets calls finish, cleans up, and refuses what follows", async () => {
   const worker = host(
     `const port = serveCalls({ later: ms => new Promise(done => setTimeout(done, ms, ms)) }, { onEnd: async () => {
@@ -150,70 +124,4 @@ test("an end lets calls finish, cleans up, and refuses what follows", async () =
   expect(await notified).toEqual([7]);
   await ended;
   expect(await worker.ended).toMatchObject({ exitCode: 0 });
-});
-
-test("a thread that does not end in time is terminated", async () => {
-  const worker = host("const port = serveCalls({ loop: () => { port.notify(1); for (;;); } });");
-  const loops = once(worker.thread, "message");
-  const looping = worker.call("loop", 0);
-  const failed = expect(looping).rejects.toThrow(WorkerEnded);
-  await loops;
-  await worker.end(50);
-  await failed;
-});
-
-test("the reason of a termination rejects the calls", async () => {
-  const worker = host("serveCalls({ loop: () => { for (;;); } });");
-  const looping = worker.call("loop", 0);
-  const failed = expect(looping).rejects.toThrow("too slow");
-  await worker.terminate(new Error("too slow"));
-  await failed;
-});
-
-test("no thread is terminated inside a native call", async () => {
-  const cells = new Int32Array(new SharedArrayBuffer(8));
-  const worker = host(
-    `serveCalls({ run: cells => native(() => {
-      Atomics.store(cells, 0, 1);
-      Atomics.notify(cells, 0);
-      Atomics.wait(cells, 1, 0, 300);
-      Atomics.store(cells, 1, 2);
-    })});`,
-    { native: true },
-  );
-  const refused = expect(worker.call("run", cells)).rejects.toThrow("the test's thread has ended: it was closed");
-  await Atomics.waitAsync(cells, 0, 0).value;
-  await worker.terminate();
-  await refused;
-  expect(Atomics.load(cells, 1)).toBe(2);
-  expect(await worker.ended).toMatchObject({ exitCode: 0 });
-});
-
-/** Runs a program that makes a host. @returns what it printed, and how many milliseconds it took */
-async function program(code: string, options: Partial<HostOptions>): Promise<string> {
-  const url = moduleOf("serveCalls({ later: ms => new Promise(done => setTimeout(done, ms, ms)) });").href;
-  const text = `
-    import { WorkerHost } from ${JSON.stringify(hosted)};
-    const host = new WorkerHost({ title: "it", module: new URL(${JSON.stringify(url)}), ...${JSON.stringify(options)} });
-    ${code}`;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", text], {
-    timeout: 30_000,
-  });
-  return stdout;
-}
-
-test.each([
-  ["an idle thread keeps no process", "", {}, ""],
-  ["nor does one that has answered", "console.log(await host.call('later', 1));", {}, "1\n"],
-  ["one that has not keeps it", "void host.call('later', 200).then(console.log);", {}, "200\n"],
-  ["one that ends keeps it", "void host.call('later', 50); await host.end(); console.log('ended');", {}, "ended\n"],
-  ["but one that may never", "void host.call('later', 200).then(console.log);", { keepsProcess: "never" }, ""],
-  [
-    "nor one that failed",
-    "setTimeout(() => host.thread.terminate(), 20); host.call('later', 1e6).catch(() => console.log(1));",
-    {},
-    "1\n",
-  ],
-] as const)("%s alive", async (_, code, options, printed) => {
-  expect(await program(code, options)).toBe(printed);
 });

@@ -1,17 +1,16 @@
 // Models that no graph can take: too much for protobuf, another meaning in the graph's opset, control flow, integers beyond a dtype.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { lowered } from "#compiler/5-emit/build.js";
 import { NotLoweredError } from "#compiler/5-emit/onnx/not-lowered.js";
-import { build } from "#compiler/index.js";
 import { bytesMember, message, stringField } from "#formats/bytes/wire-writer.js";
 import { type OnnxModel, printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { tensor } from "../../../runtime/server/served-plan.js";
 import { compiledProgram, expectAlike, STOCK, serveForms } from "./both-servers.js";
-import { SHOP, sampleProgram, withoutTheRefused } from "./sample-programs.js";
+import { SHOP, withoutTheRefused } from "./sample-programs.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-bad-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,10 +49,6 @@ describe("a graph beyond protobuf's 2 GB, here as few kilobytes", () => {
       /the graph `recommend\w*` takes 0\.0 GB, 0\.0 GB of them in `[\w./]+`, and one protobuf message ends at 2 GB\. Tables can be beside the graph, vocabularies cannot\.\n.*freqThreshold/,
     );
   });
-  test("is written where it fits", async () => {
-    const shop = withoutTheRefused(await compiledProgram(SHOP));
-    expect(lowered(shop, {}, { ...freeze, fuse: true, limit: 2 ** 21 }).models[0]!.name).toBe("recommend");
-  });
 });
 
 describe("models that are inlined into one graph", () => {
@@ -79,26 +74,6 @@ describe("models that are inlined into one graph", () => {
         expectAlike(await served.ask(form, "collide", x), executor, form);
         expectAlike(await served.askStock(form, "collide", x), executor, `${form}, stock`);
       }
-    } finally {
-      await served.stop();
-    }
-  });
-
-  test("older opsets side by side: each means what it meant", async () => {
-    writeModel("mean.onnx", {
-      ...MODEL,
-      opsets: { "": 13 },
-      nodes: [
-        { op: "ReduceMean", inputs: ["x"], outputs: ["y"], attributes: { axes: { ints: [1] }, keepdims: { int: 1 } } },
-      ],
-    });
-    writeModel("plain.onnx", { ...MODEL, opsets: { "": 18 } });
-    const served = await serveForms([await program("opsets", PREDICT(["mean.onnx", "plain.onnx"]))]);
-    try {
-      const x = [tensor("x", "float32", [2, 1], [1, -4])];
-      const executor = await served.ask("executor", "opsets", x);
-      expect(executor).toMatchObject({ y0: { values: [1, -4] }, y1: { values: [-1, 4] } });
-      for (const form of STOCK) expectAlike(await served.askStock(form, "opsets", x), executor, form);
     } finally {
       await served.stop();
     }
@@ -135,54 +110,6 @@ describe("models that are inlined into one graph", () => {
   });
 });
 
-test("a model with weights in another file, and a table that is too large for the graph, are copied", async () => {
-  writeModel("outside.onnx", {
-    ...MODEL,
-    nodes: [{ op: "Mul", inputs: ["x", "w"], outputs: ["y"] }],
-    constants: {
-      w: { dtype: "float32", shape: [1], values: [], external: { location: "outside.bin", offset: 0, length: 4 } },
-    },
-  });
-  writeFileSync(join(folder, "outside.bin"), Buffer.from(Float32Array.of(0.5).buffer));
-  const table = join(folder, "big.embedding");
-  const [count, dimension] = [150_000, 8];
-  mkdirSync(table);
-  writeFileSync(
-    join(table, "table.json"),
-    JSON.stringify({ format: "merlon/embedding-table", version: 1, count, dimension }),
-  );
-  writeFileSync(
-    join(table, "keys.i64"),
-    Buffer.from(BigInt64Array.from({ length: count }, (_, i) => BigInt(3 * i)).buffer),
-  );
-  writeFileSync(
-    join(table, "vectors.f32"),
-    Buffer.from(Float32Array.from({ length: count * dimension }, (_, i) => i).buffer),
-  );
-  const made = await program(
-    "outside",
-    `import { ensemble, predictOnnx, queryEmbedding, source } from "merlon";
-const request = source({ x: "float32", id: "int64" });
-export default ensemble((request["x"] >> predictOnnx("outside.onnx")) + (request["id"] >> queryEmbedding("big.embedding")));
-`,
-  );
-  const served = await serveForms([made]);
-  try {
-    const version = (form: string, model: string) => readdirSync(join(served.folder, form, model, "1")).sort();
-    expect(version("fused", "outside")).toEqual(["model.data", "model.onnx", "outside.bin", "plan.json"]);
-    expect(version("steps", "outside_queryEmbedding")).toEqual(["model.data", "model.onnx"]);
-    const asked = [tensor("x", "float32", [3, 1], [1, 2, -3]), tensor("id", "int64", [3, 1], [3n, 449_997n, 4n])];
-    const executor = await served.ask("executor", "outside", asked);
-    expect(executor).toMatchObject({ y: { values: [0.5, 1, -1.5] } });
-    for (const form of STOCK) {
-      expectAlike(await served.ask(form, "outside", asked), executor, form);
-      expectAlike(await served.askStock(form, "outside", asked), executor, `${form}, stock`);
-    }
-  } finally {
-    await served.stop();
-  }
-});
-
 test("an integer that the model's dtype cannot hold ends the request, in both", async () => {
   writeModel("narrow.onnx", {
     ...MODEL,
@@ -206,24 +133,5 @@ test("an integer that the model's dtype cannot hold ends the request, in both", 
     expect(told).toEqual({ error: expect.stringMatching(/column x holds an integer that int32 can not hold/) });
   } finally {
     await served.stop();
-  }
-});
-
-test("two builds of a store make the same repository, byte for byte, in both forms", async () => {
-  const sample = withoutTheRefused(await sampleProgram("ensemble-feast-many"));
-  for (const fuse of [true, false]) {
-    const bytes = (out: string) => {
-      build(sample, join(folder, out), { triton: { ...freeze, fuse, now: 1_700_000_000 } });
-      const files = readdirSync(join(folder, out), { recursive: true, withFileTypes: true }).filter(file =>
-        file.isFile(),
-      );
-      return files.map(file => join(file.parentPath, file.name)).sort();
-    };
-    const [first, second] = [bytes(`once-${fuse}`), bytes(`twice-${fuse}`)];
-    expect(second.map(file => file.replace("twice", "once"))).toEqual(first);
-
-    first.forEach((file, i) => {
-      expect([file, readFileSync(second[i]!).equals(readFileSync(file))]).toEqual([file, true]);
-    });
   }
 });

@@ -1,5 +1,4 @@
 /** A column that one model of an ensemble writes is the same column in the model that reads it: nulls, lists, free positions. */
-import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { writeColumn, writeRows } from "#compiler/5-emit/onnx/edge-tensors.js";
@@ -17,12 +16,6 @@ const RELEASE = TRITON_RELEASES.at(-1)!;
 const WIDTH = 3;
 
 type Cell = string | bigint | boolean | number;
-/** Each row's values in their places; `size` of them are items where lists have no fixed length. */
-interface Row {
-  readonly values: readonly Cell[];
-  readonly valid: readonly boolean[];
-  readonly size: number;
-}
 interface Kind {
   readonly dtype: DType;
   readonly shape: "scalar" | "vector" | "ragged";
@@ -30,21 +23,6 @@ interface Kind {
   readonly candidates: boolean;
   readonly matrix: boolean;
 }
-
-const VALUES: Readonly<Record<string, fc.Arbitrary<Cell>>> = {
-  string: fc.constantFrom("", "a", "é"),
-  int8: fc.constantFrom(-128n, 0n, 127n),
-  int64: fc.constantFrom(-(2n ** 63n), 0n, 2n ** 63n - 1n),
-  bool: fc.boolean(),
-  float32: fc.constantFrom(0, -1.5, 1e30),
-};
-const kind: fc.Arbitrary<Kind> = fc.record({
-  dtype: fc.constantFrom(...(Object.keys(VALUES) as DType[])),
-  shape: fc.constantFrom("scalar", "vector", "ragged"),
-  nulls: fc.boolean(),
-  candidates: fc.boolean(),
-  matrix: fc.boolean(),
-});
 
 const tensorOf = (dtype: DType, cells: readonly Cell[], dims: readonly number[]): ort.Tensor => {
   if (dtype === "string") return new ort.Tensor("string", cells as string[], dims);
@@ -89,79 +67,6 @@ function models({ dtype, shape, nulls, candidates, matrix }: Kind): [Uint8Array,
   reader.output("count", read.rows.count, ["one"]);
   return [finishGraph(writer, "writer", RELEASE).onnx, finishGraph(reader, "reader", RELEASE).onnx];
 }
-
-test("columns between models keep values, nulls, lengths and rows", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      kind,
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }),
-      fc.infiniteStream(fc.nat()),
-      async (one, users, random) => {
-        const { dtype, shape, nulls, candidates } = one;
-        const next = (): number => random.next().value as number;
-        const count = candidates ? 2 * users.length : users.length;
-        const width = shape === "scalar" ? 1 : WIDTH;
-        const pool = fc.sample(VALUES[dtype]!, { numRuns: 8, seed: next() });
-        const rows = Array.from(
-          { length: count },
-          (): Row => ({
-            values: Array.from({ length: width }, () => pool[next() % pool.length]!),
-            valid: Array.from({ length: width }, () => next() % 3 > 0),
-            size: shape === "ragged" ? next() % (WIDTH + 1) : width,
-          }),
-        );
-        const dims = shape === "scalar" ? [count] : [count, width];
-        const [writer, reader] = await Promise.all(models(one).map(onnx => ort.InferenceSession.create(onnx)));
-        const feed = {
-          mask: tensorOf(
-            "bool",
-            users.flatMap(taken => [taken, !taken]),
-            [users.length, 2],
-          ),
-          values: tensorOf(
-            dtype,
-            rows.flatMap(row => row.values),
-            dims,
-          ),
-          ...(nulls && {
-            valid: tensorOf(
-              "bool",
-              rows.flatMap(row => row.valid),
-              dims,
-            ),
-          }),
-          ...(shape === "ragged" && {
-            lengths: tensorOf(
-              "int64",
-              rows.map(row => BigInt(row.size)),
-              [count],
-            ),
-          }),
-        };
-        const edge = await writer!.run(feed);
-        const wanted = Object.fromEntries(reader!.inputNames.map(name => [name, edge[name]!]));
-        const answer = await reader!.run(wanted);
-        expect(Number(answer.count!.data[0])).toBe(count);
-        const wide = answer.values!.dims[1] ?? 1;
-        const plain = (cell: unknown) => (dtype === "bool" ? Boolean(cell) : cell);
-        rows.forEach((row, i) => {
-          if (answer.lengths) expect(Number(answer.lengths.data[i])).toBe(row.size);
-          for (let j = 0; j < row.size; j++) {
-            expect(plain(answer.values!.data[i * wide + j])).toEqual(
-              dtype === "float32" ? Math.fround(row.values[j] as number) : row.values[j],
-            );
-            if (nulls) expect(Boolean(answer.valid!.data[i * wide + j])).toBe(row.valid[j]);
-          }
-        });
-        if (candidates)
-          expect(Array.from(answer.taken!.data as Uint8Array, Boolean)).toEqual(
-            users.flatMap(taken => [taken, !taken]),
-          );
-      },
-    ),
-    { numRuns: 60, seed: 20_261_128 },
-  );
-}, 120_000);
 
 test.each([
   ["begins later", [1, 2, 2]],

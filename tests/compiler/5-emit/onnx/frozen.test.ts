@@ -10,8 +10,6 @@ import { NotLoweredError } from "#compiler/5-emit/onnx/not-lowered.js";
 import type { TritonOptions } from "#compiler/index.js";
 import type { FeastFeatureTable, FeastTables } from "#contract/feast-tables.js";
 import type { Values } from "#triton-protos/datatype.js";
-import { candidates, column, grouped, run, scalars } from "../../../operators/step.js";
-import { bloomText } from "../../../runtime/engine/schedule/bloom-text.js";
 import { compiledProgram } from "./both-servers.js";
 import { startPythonOnnx } from "./python-onnx.js";
 
@@ -81,39 +79,6 @@ const request = source({ user_id: "int64", popular: "list<int64>" });
 const user = request["user_id"] >> queryFeast(${STORE}, { view: "user_features", features: ["city"], ${options} });
 `;
 
-test("Bloom filters as texts of a view drop what the kernel drops", async () => {
-  const texts = [bloomText([1, 2, 3]), bloomText([5]), "", bloomText([2, 4, 6, 8])];
-  const text = `${USER(`onMissing: { city: { default: "" } }`)}
-const found = request["popular"] >> explode();
-export default ensemble(found["candidate_ids"] >> filterCandidates({ seen: user["city"] }));
-`;
-  const { ask } = await graphOf(
-    "bloom",
-    text,
-    snapshot({ column: "city", dtype: "string", values: texts, missing: { default: [""] as Values } }),
-  );
-  const popular = [[1, 2, 5, 8], [5, 1], [3], [4, 8, 1], [1, 2]];
-  const lists = popular.flat();
-  const answer = await ask({
-    ...users(1, 2, 3, 4, 99),
-    popular__values: new ort.Tensor("int64", BigInt64Array.from(lists, BigInt), [lists.length]),
-    popular__offsets: new ort.Tensor("int32", Int32Array.from([0, 4, 6, 7, 10, 12]), [6]),
-  });
-  const ids = candidates("int64", popular);
-  const seen = scalars("string", [...texts, ""], ids.rows.parent!);
-  const step = { params: {}, inputs: { input: ["ids"], seen: ["seen"] }, outputs: [column("filtered_ids", "int64")] };
-  const [kernel] = await run("filterCandidates", step, { input: [ids], seen: [seen] });
-  expect(answer.filtered_ids__values).toEqual(grouped(kernel!).flat());
-  let end = 0;
-  expect(answer.filtered_ids__offsets).toEqual([
-    0,
-    ...grouped(kernel!).map(row => {
-      end += row.length;
-      return end;
-    }),
-  ]);
-});
-
 describe("values that have grown old", () => {
   const feature = {
     column: "city",
@@ -134,11 +99,6 @@ export default ensemble(user["city"]);
     expect(await ask(batch(1, 2, 3, 99))).toEqual({ city: ["Ghent", "?", "?", "?"] });
     expect(notes.join()).toMatch(/older than their `ttl` now: another day's build is another\. `--date`/);
     expect(frozen[0]).toMatchObject({ taken: "1970-01-01T00:16:40.000Z", newest: "1970-01-01T00:16:40.000Z" });
-  });
-  test("end the request where a missing one does", async () => {
-    const { ask } = await graphOf("gone", text("ttl: 3600"), snapshot({ ...feature, missing: "error" }));
-    expect(await ask(batch(1, 1))).toEqual({ city: ["Ghent", "Ghent"], city__validity: [1, 1] });
-    await expect(ask(batch(1, 2))).rejects.toThrowError(/view user_features has no city for a user_id/);
   });
   test("all of them: the build is refused, with the date and a way out", async () => {
     const freeze: TritonOptions["freeze"] = (...args) => {
@@ -177,23 +137,6 @@ export default ensemble(user["city"]);
     popular__offsets: new ort.Tensor("int32", Int32Array.of(0, 1, 1), [3]),
   });
   expect(answer).toMatchObject({ city: ["Ghent", "é"], candidate_ids__values: [5n] });
-});
-
-test("features of candidates cannot be inputs of the request", async () => {
-  const text = `import { ensemble, explode, queryFeast, source } from "merlon";
-const request = source({ popular: "list<int64>" });
-const items = request["popular"] >> explode({ name: "item_id" }) >> queryFeast(${STORE}, { view: "item_features", features: ["price"], onMissing: "drop" });
-export default ensemble(items);
-`;
-  // They are frozen in either mode: no client has the candidates.
-  const price = { column: "price", dtype: "float32", values: Float32Array.of(1, 2), missing: "drop" } as const;
-  const asked: string[] = [];
-  const freeze: TritonOptions["freeze"] = (...args) => {
-    asked.push(args[0].label);
-    return snapshot(price)(...args);
-  };
-  await graphOf("mixed", text, freeze, { features: "inputs" });
-  expect(asked).toHaveLength(1);
 });
 
 test('`onMissing: "drop"` leaves unknown candidates out, and keeps one with a stored null', async () => {

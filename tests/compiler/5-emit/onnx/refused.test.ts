@@ -4,21 +4,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { tritonOptions } from "#cli/triton-options.js";
-import { lowered } from "#compiler/5-emit/build.js";
-import { frozenViews } from "#compiler/5-emit/onnx/frozen-views.js";
 import { contextOf } from "#compiler/5-emit/onnx/lower-plan.js";
-import { lowerStep } from "#compiler/5-emit/onnx/lower-step.js";
 import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import { fittedStep } from "#contract/any-step.js";
-import type { AnyStep, Step } from "#contract/plan.js";
-import { LOWERINGS } from "#operators/lowerings.js";
+import type { AnyStep } from "#contract/plan.js";
 import { placesOf } from "#operators/shared/onnx/key-places.js";
-import { LoweringFault } from "#operators/shared/onnx/lowering.js";
 import { MERLON } from "../../../needs/built.js";
-import { compiledProgram } from "./both-servers.js";
-import { SHOP } from "./sample-programs.js";
 
 const ROOT = join(import.meta.dirname, "../../../..");
 const INDEX = join(ROOT, "tests/samples/artefacts/index/items.faiss");
@@ -67,19 +58,6 @@ test("every step that prevents it is reported at its operator, and nothing is wr
   expect(explained.stdout).toMatch(/refused\.ensemble\.ts:6:40: step `found\.fallback` \(fallback\)/);
 });
 
-test("an operator without a lowering has a reason and a way out", () => {
-  const step = (op: string): AnyStep =>
-    ({ id: "s", label: "s", op, params: {}, inputs: {}, outputs: [] }) as unknown as AnyStep;
-  const without = Object.entries(LOWERINGS).flatMap(([op, lowering]) => ("notLowered" in lowering ? [op] : []));
-  expect(without.sort()).toEqual(["differenceLag", "fallback", "fused", "groupby", "queryVectors", "recent"]);
-  for (const op of without) {
-    const context = contextOf(graphBuilder(), step(op), NOTHING);
-    expect(() => lowerStep(fittedStep(step(op)), none, context)).toThrowError(
-      new RegExp(`^step \`s\` \\(${op}\\) can't be lowered to ONNX: .{20,}\\. [A-Z].{5,}`),
-    );
-  }
-});
-
 const none = (): never => {
   throw new Error("not asked for");
 };
@@ -103,33 +81,3 @@ test("a look-up that float32 would answer otherwise is refused with the row that
   expect(() => places(0.5, 19.99)).toThrowError(/fitted row 1, 19\.99, would be found as 19\.98999977/);
   expect(places(0.5, -2, 1e10).dtype).toBe("int64");
 });
-
-test("a snapshot older than its ttl is refused; one that is not says until when it holds", () => {
-  const view = (newest: number) => ({
-    taken: 1_700_000_000,
-    ids: {},
-    views: [{ view: "v", entities: 1, ttlSeconds: 3600, newest, oldest: newest, keys: [], features: [] }],
-  });
-  const step = { label: "items" } as Step<"queryFeast">;
-  expect(() => frozenViews("p", step, view(1_699_990_000), undefined)).toThrowError(LoweringFault);
-  expect(() => frozenViews("p", step, view(1_699_990_000), undefined)).toThrowError(
-    /newest value of view `v` is of 2023-11-14T\d\d:\d\d:\d\d\.000Z, older than its ttl of 3600 s.*merlon feast materialize/,
-  );
-  const [held] = frozenViews("p", step, view(1_699_999_000), undefined);
-  expect(held).toMatchObject({ taken: held!.newest, expires: new Date(1_700_002_600_000).toISOString() });
-});
-
-test("equal stores make equal files, and a date can be given", async () => {
-  const program = await compiledProgram(SHOP);
-  const frozen = async (options: { readonly date?: string } = {}) => {
-    const triton = (await tritonOptions({ target: "triton", fuse: true, ...options }))!;
-    const { models } = lowered(program, {}, triton);
-    const file = models[0]!.files.find(({ to }) => to === "frozen.json") as { readonly text: string };
-    return file.text;
-  };
-  const first = await frozen();
-  expect(await frozen()).toBe(first);
-  expect(JSON.parse(first).views[0].taken).toBe("2020-04-01T00:00:00.000Z");
-  expect(JSON.parse(await frozen({ date: "2026-01-31" })).views[0].taken).toBe("2026-01-31T00:00:00.000Z");
-  await expect(frozen({ date: "soon" })).rejects.toThrowError(/`--date soon` is not a date/);
-}, 60_000);

@@ -8,7 +8,6 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import type { Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
-import { equalVectors } from "#operators/query-faiss/onnx.js";
 import { makeStep } from "../../../operators/step.js";
 import { startPythonOnnx } from "./python-onnx.js";
 import { columnsOf, type Shape } from "./random-columns.js";
@@ -20,7 +19,6 @@ afterAll(() => python.stop());
 const TESTS = join(import.meta.dirname, "../../..");
 const FAISS = join(TESTS, "fixtures/faiss");
 const KINDS = join(TESTS, "fixtures/faiss-kinds/1.15.1");
-const TABLES = join(TESTS, "samples/artefacts/tables");
 const IMPLICIT = join(TESTS, "fixtures/implicit");
 
 interface Lookup {
@@ -105,18 +103,6 @@ describe("queryFaiss", () => {
     const told = await same(search("ivf-flat.faiss", { nprobe: 8 }), { folder: KINDS, columns, ivf: "exact" });
     expect(told).toMatch(/searches all \d+ vectors .*recall 1/);
   });
-  test.each(["hnsw-l2.faiss", "hnsw-ip.faiss", "idmap-hnsw.faiss"])("%s is searched exactly", async name => {
-    const [folder, width] = name === "hnsw-l2.faiss" ? [FAISS, 4] : [KINDS, 8];
-    // A search that keeps as many as there are finds all.
-    const told = await same(search(name, { efSearch: 5000 }), { folder, columns: { query: query(width) } });
-    expect(told).toMatch(
-      /searches all \d+ vectors of `.*hnsw.*` \(.*hnsw.*\): recall 1, so that it may find better items than FAISS/,
-    );
-    await same(search(name, { efSearch: 5000 }, true), {
-      folder,
-      columns: { query: query(width), seen: SEEN["a list"]! },
-    });
-  });
   test.each(["pq", "sq", "ivf-pq", "ivf-sq", "hnsw-sq"])("%s is refused: a graph compares vectors", async name => {
     const given = { query: { dtype: "float32", list: 8, cells: [[0, 0, 0, 0, 0, 0, 0, 0]] } } as const;
     const file = (_: unknown, path: string) => join(KINDS, path);
@@ -144,37 +130,4 @@ describe("predictImplicit", () => {
       await same(step(path, onMissing, true), { folder: IMPLICIT, columns: { ...columns, seen: SEEN["a list"]! } });
     }
   });
-});
-
-test.each(["int64", "int32", "uint8"] as const)("queryEmbedding by %s", async dtype => {
-  for (const onMissing of ["zero", "error"] as const) {
-    const known = fc.integer(onMissing === "error" ? { min: 10, max: 49 } : { min: 0, max: 60 });
-    const values = known.map(x => (dtype === "int64" ? BigInt(x) : x));
-    const step = makeStep("queryEmbedding", {
-      params: { path: "items.embedding", dimension: 3, onMissing },
-      inputs: { input: ["id"] },
-      outputs: [column("embedding", "float32", { rows: "candidates", list: { min: 3, max: 3 } })],
-      artefacts: { table: "items.embedding" },
-      id: "s",
-    });
-    await same(step, {
-      folder: TABLES,
-      columns: { id: { dtype, of: "candidate", nulls: onMissing === "zero", values } },
-      runs: 8,
-    });
-  }
-});
-
-test("two items with the same vector are reported, since FAISS may order them differently", () => {
-  const list = (ids: readonly bigint[], vectors: readonly number[]) => ({
-    ids: BigInt64Array.from(ids),
-    vectors: Float32Array.from(vectors),
-  });
-  const read = (...lists: ReturnType<typeof list>[]) => ({
-    metric: "ip" as const,
-    centroids: new Float32Array(2 * lists.length),
-    lists,
-  });
-  expect(equalVectors(read(list([1n, 2n], [0, 1, 1, 0]), list([3n, 4n], [1, 1, 0, 1])))).toEqual([1n, 4n]);
-  expect(equalVectors(read(list([1n, 2n], [0, 1, 1, 0]), list([], [])))).toBeUndefined();
 });

@@ -1,12 +1,9 @@
 // The shop and the samples, lowered to ONNX in both forms and served beside the executor: the same answers.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canBatch } from "#compiler/5-emit/configs.js";
 import { requestOf } from "../../../runtime/server/sample-request.js";
 import { tensor } from "../../../runtime/server/served-plan.js";
 import { compiledProgram, expectAlike, type Program, type Served, STOCK, serveForms } from "./both-servers.js";
-import { startOnnxTriton } from "./onnx-triton.js";
 import { refusalOf, SAMPLE_NAMES, SHOP, sampleProgram, withoutTheRefused } from "./sample-programs.js";
 
 const CLASH = /answers `\w+`, .* another column of that name[\s\S]*Rename the answer/;
@@ -33,31 +30,6 @@ describe("the shop, greedy", () => {
     expectAlike(steps!, executor!, "steps");
     for (const form of STOCK)
       expectAlike(await served.askStock(form, "recommend", users(...ids)), executor!, `${form}, stock`);
-  });
-  test("the harness refuses what Triton would: an output's shape that the graph does not have, an unread tensor", async () => {
-    const config = join(served.folder, "steps/recommend/config.pbtxt");
-    const [asBuilt, last] = [readFileSync(config, "utf8"), served.plan.steps.at(-1)!.id];
-    const member = join(served.folder, "steps", `recommend_${last.replace(/\W+/g, "_")}`, "config.pbtxt");
-    const memberBuilt = readFileSync(member, "utf8");
-    const stranger = await startOnnxTriton();
-    try {
-      writeFileSync(member, memberBuilt.replace(/(output[\s\S]*dims: .*)-1/, "$17"));
-      await expect(stranger.ask(join(served.folder, "steps"), "recommend", users(1))).rejects.toThrowError(
-        /and declared/,
-      );
-      writeFileSync(member, memberBuilt);
-      writeFileSync(config, asBuilt.replace(/,\s*\{\s*name: "ordered_scores"[\s\S]*?\}/, ""));
-      await expect(stranger.ask(join(served.folder, "steps"), "recommend", users(1))).rejects.toThrowError(
-        /nobody reads/,
-      );
-    } finally {
-      stranger.stop();
-      writeFileSync(member, memberBuilt);
-      writeFileSync(config, asBuilt);
-    }
-  });
-  test("the ONNX Runtime of Triton is the one that the documentation names", () => {
-    expect(served.onnxruntime).toMatch(/^1\.21\./);
   });
 });
 
