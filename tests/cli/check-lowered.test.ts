@@ -8,7 +8,6 @@ import { edgeRows } from "#cli/edge-rows.js";
 import { column } from "#contract/schema.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { compiledProgram } from "../compiler/5-emit/onnx/both-servers.js";
-import { sampleProgram, withoutTheRefused } from "../compiler/5-emit/onnx/sample-programs.js";
 
 const TESTS = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "merlon-check-test-"));
@@ -47,22 +46,6 @@ export default ensemble("alike", (found["candidate_ids"] >> softmaxSampling(foun
   expect(await checkLowered(await program("alike", text), {}, { ...freeze, ...options })).toMatch(
     /^Compared with the kernels on 32 rows: the same answers\.$/,
   );
-});
-
-test.each(["exact", "probe"] as const)("an index that the graph searches whole is searched whole: %s", async ivf => {
-  const index = join(TESTS, ivf === "probe" ? "fixtures/faiss/hnsw-l2.faiss" : "fixtures/faiss/ivf-l2.faiss");
-  const text = `import { ensemble, queryFaiss, source } from "merlon";
-export default ensemble("whole", source({ query: "float32[4]" }) >> queryFaiss(${JSON.stringify(index)}, { topk: 8 }));
-`;
-  expect(await checkLowered(await program("whole", text), {}, { ...freeze, ivf })).toMatch(/the same answers/);
-});
-
-test("values that grow old are not compared with a snapshot of another date", async () => {
-  const sample = await sampleProgram("ensemble-feast-many");
-  expect(await checkLowered(sample, {}, { ...freeze, now: 0 })).toMatch(
-    /Not compared with the kernels: these go by the clock/,
-  );
-  expect(await checkLowered(withoutTheRefused(sample), {}, freeze)).toMatch(/the same answers/);
 });
 
 test("rows consist of keys of look-ups and of the edges of dtypes", () => {

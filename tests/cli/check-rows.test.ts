@@ -95,15 +95,6 @@ test("the commands refuse the model, and write nothing", { timeout: 180_000 }, a
   expect((await merlon(folder, "build", "main.ensemble.ts", "--out", "repository", "--no-check")).status).toBe(0);
 });
 
-test("a model that mixes rows is not cached row by row", async () => {
-  const { diagnostics } = await compile(
-    program('cached(predictOnnx("softmax.onnx", { mixesRows: true }), { ttlSeconds: 1 })'),
-  );
-  expect(diagnostics.map(({ message }) => message)).toEqual([
-    expect.stringContaining("looks at several rows together"),
-  ]);
-});
-
 test("a build without onnxruntime-node notes what it did not run", () => {
   program('predictOnnx("softmax.onnx")');
   writeFileSync(

@@ -72,13 +72,6 @@ test("a damaged cache and one cut short are made anew", () => {
   }
 });
 
-test("another V8, or other flags of it, have caches of their own", () => {
-  const { run, caches } = bundle();
-  run();
-  expect(run("--no-opt")).toBe("hello / 86f7 true");
-  expect(caches()).toHaveLength(4);
-});
-
 test("where no cache can be written the program runs, and leaves nothing", () => {
   const { folder, run, caches } = bundle();
   run();

@@ -131,15 +131,6 @@ describe.each(SHELLS.map(([name, offers]) => ({ name, offers })))("$name", ({ na
   });
 });
 
-test("bash: a value behind `=`, which it splits off", async () => {
-  const [values, some] = await bash([
-    ["merlon", "fit", "--engine", "=", ""],
-    ["merlon", "fit", "--engine", "="],
-  ]);
-  expect(values).toEqual(["duckdb", "spark"]);
-  expect(some).toEqual(["duckdb", "spark"]);
-});
-
 test("the tree has every command, and a server's flags", () => {
   const routes = places.map(({ route }) => route);
   for (const route of ["merlon", "merlon client infer", "merlon import nvtabular", "merlon completion"])

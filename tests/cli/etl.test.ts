@@ -1,11 +1,9 @@
 /** `merlon fit` and `merlon transform` as a person runs them, on a workflow the compiler reads; schemas beside NVTabular's own. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findColumn } from "#contract/schema.js";
-import { parseMerlinJson } from "#formats/merlin-schema/merlin-schema.js";
 import { inFolder } from "../runtime/etl/run-workflow.js";
-import { readParquet, writeParquet } from "../runtime/etl/table-values.js";
+import { writeParquet } from "../runtime/etl/table-values.js";
 import { schemaOf } from "../runtime/etl/workflow-plan.js";
 import { merlon } from "./merlon-command.js";
 
@@ -31,58 +29,6 @@ const inShop = (work: (folder: string) => Promise<void>) =>
   });
 
 describe("merlon", () => {
-  test("fits and transforms, and says how fast", async () => {
-    await inShop(async folder => {
-      const fit = await merlon(folder, "fit", "shop.workflow.ts", "--data", "*.parquet", "--out", "etl/shop");
-      expect(fit).toMatchObject({ status: 0, err: "" });
-      expect(fit.out).toMatch(/^✔ Fitted shop to etl\/shop: 8 rows in \d+\.\d\d s \([\d,]+ rows\/s\)\n$/);
-      const transform = await merlon(
-        folder,
-        "transform",
-        "etl/shop",
-        "--data",
-        "events.parquet",
-        "--out",
-        "train.parquet",
-        "--keep",
-        "n",
-      );
-      expect(transform).toMatchObject({ status: 0, err: "" });
-      expect(transform.out).toMatch(/^✔ Transformed to train\.parquet: 8 rows/);
-      const { cells } = await readParquet(join(folder, "train.parquet"));
-      expect(Object.keys(cells)).toEqual(["brand", "price", "n"]);
-      expect(cells.brand).toEqual([3, 4, 2, 3, 4, 3, 2, 1]);
-    });
-  });
-
-  test("gives columns the properties NVTabular gives them", async () => {
-    // The fixture's case has the same operator and threshold; its vocabulary has 4 more values, with duplicates.
-    const cases = JSON.parse(readFileSync(new URL("../fixtures/nvtabular/cases.json", import.meta.url), "utf8")) as {
-      name: string;
-      schema: unknown[];
-    }[];
-    const theirs = parseMerlinJson(
-      JSON.stringify({ feature: cases.find(one => one.name === "categorify/freqThreshold 2")!.schema }),
-      "NVTabular",
-    )[0]!;
-    await inShop(async folder => {
-      await merlon(folder, "fit", "shop.workflow.ts", "--data", "events.parquet", "--out", "etl");
-      const schema = parseMerlinJson(readFileSync(join(folder, "etl/.merlin/schema.json"), "utf8"), "ours");
-      const brand = findColumn(schema, "brand")!;
-      // NVTabular's, and the checksum by which a model names its fit.
-      const names = [...Object.keys(theirs.properties), "vocabulary_sum"];
-      expect(Object.keys(brand.properties).sort()).toEqual(names.sort());
-      expect(brand.dtype).toBe(theirs.dtype);
-      expect(brand.tags).toEqual(theirs.tags);
-      expect(brand.properties).toMatchObject({
-        domain: { min: 0, max: 4, name: "brand" },
-        embedding_sizes: { cardinality: 5, dimension: 16 },
-        freq_threshold: 2,
-      });
-      expect(findColumn(schema, "price")).toMatchObject({ dtype: "float64", tags: ["continuous"] });
-    });
-  });
-
   test("ends with status 1 and one sentence when it cannot", async () => {
     await inShop(async folder => {
       writeFileSync(join(folder, "shop.workflow.ts"), WORKFLOW.replaceAll("brand", "brandd"));
@@ -136,14 +82,6 @@ export default workflow("given", ${JSON.stringify(names)} >> categorify({ vocabs
       await work(folder);
     });
   const FIT = ["fit", "given.workflow.ts", "--data", "*.parquet", "--out", "etl/given", "--threads", "1"] as const;
-
-  test("reads more vocabularies than there are threads", () =>
-    inGiven(async folder => {
-      const { status, out, err } = await merlon(folder, ...FIT);
-      expect({ status, err }).toEqual({ status: 0, err: "" });
-      expect(out).toMatch(/^✔ Fitted given to etl\/given: 3 rows/);
-      expect(existsSync(join(folder, "etl/given/workflow.json"))).toBe(true);
-    }));
 
   test("that waits forever reports it, and does not end with 0", () =>
     inGiven(async folder => {

@@ -1,5 +1,5 @@
 /** `merlon evaluate` as a command: table, JSON, page, and errors. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -31,63 +31,6 @@ test("a table and a verdict; the same seed prints the same", async () => {
     /\n✔ better: \+\d+\.\d % reward per list, 95 % interval \+\d+\.\d … \+\d+\.\d, effective sample size \d+ of 600\n/,
   );
   expect(second.out).toBe(first.out);
-}, 120_000);
-
-test("scores, a reward model, segments, JSON and a page", async () => {
-  const { status, out } = await run(
-    ...["--score", "next_score", "--temperature", "1", "--predicted", "predicted", "--estimator", "cascade-dr", "rips"],
-    ...["--segment", "country", "--json", "--html", "report.html", "--samples", "100"],
-  );
-  expect(status).toBe(0);
-  const found = JSON.parse(out);
-  expect(found.estimates.map((one: { estimator: string }) => one.estimator)).toEqual(["cascade-dr", "rips"]);
-  expect(found.verdict.outcome).toBe("better");
-  expect(found.segments.weights.map((one: { segment: string }) => one.segment)).toEqual(["SE", "NO"]);
-  expect(found.neverShown).toBe(0);
-  expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("cascade-dr");
-}, 120_000);
-
-test("a reward model is fitted on the log if an estimator needs one, on all columns of numbers or on those that are named", async () => {
-  const score = ["--score", "next_score", "--temperature", "1", "--samples", "100"];
-  const [all, named, both] = await Promise.all([
-    run(...score, "--estimator", "cascade-dr", "rips", "--html", "fitted.html"),
-    run(...score, "--fit-rewards", "next_score", "--json"),
-    run(...score, "--fit-rewards", "--predicted", "predicted"),
-  ]);
-  const line =
-    "Reward model: ridge regression on 3 columns (next_score, next_first, predicted), positions and items; 2 folds of requests, cross-fitted";
-  expect(all.out).toContain(`\n${line}\n`);
-  expect(readFileSync(join(folder, "fitted.html"), "utf8")).toContain(line);
-  const found = JSON.parse(named.out);
-  expect(found.fittedRewards).toEqual({ columns: ["next_score"], folds: 2 });
-  expect(found.estimates.map((one: { estimator: string }) => one.estimator)).toContain("cascade-dr");
-  expect([both.status, both.err]).toEqual([1, expect.stringContaining("Leave one of them out")]);
-}, 120_000);
-
-test("marginal probabilities by the temperature of the logged draw, which the log must agree with", async () => {
-  const evaluate = (...words: string[]) =>
-    merlon(
-      folder,
-      "evaluate",
-      "--on",
-      "scored.parquet",
-      "--score",
-      "next_score",
-      "--temperature",
-      "1",
-      "--samples",
-      "100",
-      ...words,
-    );
-  const [found, other, missing] = await Promise.all([
-    evaluate("--logged-temperature", "1", "--estimator", "iips", "rips", "--json"),
-    evaluate("--logged-temperature", "2"),
-    evaluate("--estimator", "iips"),
-  ]);
-  const [iips, rips] = JSON.parse(found.out).estimates;
-  expect([iips.estimator, Math.abs(iips.value / rips.value - 1) < 0.1]).toEqual(["iips", true]);
-  expect([other.status, other.err]).toEqual([1, expect.stringContaining("a draw of temperature 2 gives")]);
-  expect([missing.status, missing.err]).toEqual([1, expect.stringContaining("`--logged-temperature`")]);
 }, 120_000);
 
 test("a replayed ensemble, and refused ones", async () => {

@@ -89,26 +89,6 @@ describe("an index of integers", () => {
     await buildIndex(join(folder, "base.parquet"), join(folder, "items.faiss"), { ...options, metric: "l2" });
   });
 
-  test("fewer items than --topk, only changes, and nothing at all", async () => {
-    await apply(["fresh.parquet"], []);
-    expect((await search()).out).toBe(nearest(new Map([...base, [7, [1, 1]]])));
-    await apply([], ["gone.txt"]);
-    expect((await search()).out).toBe("0\t7\t0.25\n");
-    writeFileSync(join(folder, "gone.txt"), "7\n");
-    await apply([], ["gone.txt"]);
-    expect(await search()).toEqual({ status: 0, out: "", err: "" });
-  });
-
-  test("measurements read the base, and a note names the changes that they leave out", async () => {
-    await apply(["fresh.parquet"], []);
-    const { err, status } = await search("--recall");
-    expect({ err, status }).toEqual({
-      err: expect.stringMatching(/items\.faiss\.delta has 1 changed ids, which are not measured\. .*compact/),
-      status: 0,
-    });
-    expect((await search("--recall", "--base")).err).toBe("");
-  });
-
   test("a delta of another build, whose base can be searched", async () => {
     await apply(["fresh.parquet"], []);
     await write("base.parquet", new Map([[3, [1, 0.5]]]));

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readForest } from "#compiler/forest/read-forest.js";
 import { compile } from "#compiler/index.js";
-import { printFlat } from "#formats/faiss/print-flat.js";
 import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { readNotes } from "#formats/onnx/onnx-notes.js";
 import { fitCells, inFolder } from "../runtime/etl/run-workflow.js";
@@ -63,56 +62,6 @@ test("a stamped model is refused after another fit, and an unstamped one is warn
     expect((await merlon(folder, "stamp", "tower.onnx", "--workflow", "fitted")).status).toBe(0);
     expect(await found(folder, predict())).toEqual([]);
     expect(JSON.parse(readNotes(readFileSync(join(folder, "tower.onnx"))).get("merlin.schema")!)).toHaveLength(1);
-  });
-});
-
-test("an input of another name is stamped with --input, and a stamp that would say nothing is refused", async () => {
-  await inFolder(async folder => {
-    await fitOn(folder, ["x", "x", "y"]);
-    copyFileSync(TOWER, join(folder, "tower.onnx"));
-    const body = predict(', { inputs: { city: "town" } }');
-    expect(await found(folder, body)).toEqual([expect.stringContaining("--workflow fitted --input city=town`")]);
-    const stamp = (...options: string[]) => merlon(folder, "stamp", "tower.onnx", ...options);
-    expect((await stamp("--workflow", "fitted", "--input", "city=town")).status).toBe(0);
-    expect(await found(folder, body)).toEqual([]);
-    expect(await found(folder, predict())).toEqual([expect.stringMatching(/^onnx\/other-fit: .*`city`/)]);
-    expect((await stamp()).err).toContain("give `--workflow` or `--index`");
-    expect((await stamp("--workflow", "fitted", "--input", "town=city")).err).toContain("has no input `town`");
-    expect((await stamp("--workflow", "fitted", "--input", "city=name")).err).toContain("has no column `name`");
-    expect((await stamp("--workflow", "fitted", "--input", "city=age")).err).toMatch(/no input .* with a vocabulary/);
-  });
-});
-
-test("an index of another training is refused after a tower that was stamped with its own", async () => {
-  await inFolder(async folder => {
-    await fitOn(folder, ["x", "x", "y"]);
-    copyFileSync(TOWER, join(folder, "tower.onnx"));
-    /** Vectors of 40 items, the last ones first where they are reversed. */
-    const index = (angle: number, reversed = false) => {
-      const rows = Array.from({ length: 40 }, (_, i) => [
-        Math.cos(i + angle),
-        Math.sin(i + angle),
-        Math.cos(2 * i),
-        0.1,
-      ]);
-      const vectors = Float32Array.from((reversed ? rows.reverse() : rows).flat());
-      writeFileSync(join(folder, "items.faiss"), printFlat(vectors, 4, "ip"));
-    };
-    index(0);
-    const body = `const query = user >> predictOnnx("tower.onnx");
-export default ensemble("x", query >> queryFaiss("items.faiss"));
-`;
-    const stamped = await merlon(folder, "stamp", "tower.onnx", "--workflow", "fitted", "--index", "items.faiss");
-    expect(stamped.out).toMatch(/items.faiss +ip +16 items/);
-    expect(await found(folder, body)).toEqual([]);
-    index(0.1);
-    expect(await found(folder, body)).toEqual([]);
-    index(2);
-    expect(await found(folder, body)).toEqual([
-      expect.stringMatching(/^faiss\/other-tower: .*`items.faiss`.*`tower.onnx`: for 16 items/),
-    ]);
-    index(0, true);
-    expect(await found(folder, body)).toEqual([expect.stringMatching(/^faiss\/other-tower/)]);
   });
 });
 

@@ -143,11 +143,4 @@ describe("in the middle of a check", () => {
     expect(await watching(600, [...CHECKING, step])).toMatchObject({ ended, restored: true, left: [] });
     expect(performance.now() - began).toBeLessThan(45_000);
   });
-
-  test("q is read when the check has ended", async () => {
-    const { said, ...ended } = await watching(2, [...CHECKING, ["types", "q"]]);
-    expect(ended).toEqual(GOOD);
-    expect(said).toContain(": ensemble slow, ");
-    expect(said.split(CLEARED)).toHaveLength(2);
-  });
 });

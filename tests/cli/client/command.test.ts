@@ -71,12 +71,6 @@ const merlon = (...words: string[]): Promise<Ended> =>
     (error: Ended) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
   );
 
-test("an optional input is shown, and not part of the line that runs the model", async () => {
-  const { stdout } = await merlon("client", "describe", "maybe");
-  expect(stdout).toMatch(/input +b +FP32 +\[1\] +optional/);
-  expect(stdout).toMatch(/Run it: merlon client infer maybe a=…\n$/);
-});
-
 test.each(["grpc", "http"] as const)(
   "a model that is not there, over %s: the near name, otherwise those that are",
   async over => {
@@ -144,31 +138,6 @@ test("infer takes words, JSON, files and rows; big integers stay exact", async (
   ]);
 });
 
-test("stream prints responses as they arrive; bench and stats show the time per phase", async () => {
-  expect((await merlon("client", "stream", "count", "INPUT0=3")).stdout).toMatch(/#3[\s\S]*3 answers in/);
-  const { stdout } = await merlon(
-    "client",
-    "bench",
-    "two",
-    "INPUT0=1",
-    "INPUT1=a",
-    "-c",
-    "1,2",
-    "-s",
-    "0.3",
-    "--warmup",
-    "0.1",
-    "--csv",
-    "b.csv",
-    "--html",
-    "b.html",
-  );
-  expect(stdout).toMatch(/in flight +\/s[\s\S]*\n +1 +[\d.]+[\s\S]*\n +2 +[\d.]+/);
-  expect(readFileSync(join(folder, "b.csv"), "utf8").split("\n")[0]).toMatch(/^Concurrency,Inferences\/Second/);
-  expect(readFileSync(join(folder, "b.html"), "utf8")).toMatch(/<svg[\s\S]*<polyline/);
-  expect((await merlon("client", "stats", "two")).stdout).toMatch(/two +1 +\d{2,}/);
-});
-
 test("typegen writes models of a server and of a repository alike", async () => {
   const url = `http://127.0.0.1:${server.ports.http}`;
   expect((await merlon("typegen", "--server", url, "--out", "live.ts")).stdout).toContain("✔ Wrote live.ts: 6 models");
@@ -180,18 +149,4 @@ test("typegen writes models of a server and of a repository alike", async () => 
   expect(check.stdout).toBe("✔ there.ts is up to date\n");
   writeFileSync(join(folder, "there.ts"), "");
   expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts", "--check")).code).toBe(1);
-});
-
-test("a ragged column has its own name, as lists, in requests and responses", async () => {
-  const { stdout, stderr } = await merlon("client", "infer", "bag", "bought=[[1,2],[],[6]]");
-  expect(stderr).toBe("");
-  expect(stdout).toMatch(/^bag 1 .*\n\nbought {2}FP32, 3 rows\n {2}0\.33333334, 0\.6666667\n {2}–\n {2}2\n$/);
-  const halves = ["bought__values=6", "bought__offsets=0,1"];
-  expect((await merlon("client", "infer", "bag", ...halves)).stdout).toContain("bought  FP32, 1 rows\n  2\n");
-  expect((await merlon("client", "describe", "bag")).stdout).toContain("merlon client infer bag bought=[[…],…]\n");
-  const { stdout: filled } = await merlon("client", "infer", "bag", "--template");
-  expect(JSON.parse(filled)).toEqual({ bought: [[0]] });
-  expect((await merlon("client", "infer", "bag", "--data", filled)).code).toBe(0);
-  // A single list is the one row.
-  expect((await merlon("client", "infer", "bag", "bought=[3,6]")).stdout).toContain("bought  FP32, 1 rows\n  1, 2\n");
 });

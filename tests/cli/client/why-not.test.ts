@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { serve } from "#runtime/server/index.js";
-import { printWhyNot } from "../../../cli/client/print-why-not.js";
 import { MERLON } from "../../needs/built.js";
 import { contractRepository } from "../../runtime/client/contract-models.js";
 
@@ -63,27 +62,4 @@ test("an item that a step dropped, one of the response, and one that no source f
   expect((await whyNot("99")).out).toMatch(
     /row 0: "99" was found by no source\n.* found 3 others, and not this item\n.* found 4 others, and not this item\n/,
   );
-});
-
-test("another server's model explains nothing", async () => {
-  expect((await whyNot("1", "two", ["INPUT0=1", "INPUT1=a"])).err).toMatch(
-    /`--why-not` needs a model that `merlon build` wrote/,
-  );
-});
-
-test("names, several rows, scores and sources that were left out", () => {
-  const story = { id: "b", name: "Tent", from: "near", rank: 1, scores: { "rank.score": 0.25 }, place: 7 };
-  const explain = JSON.stringify([[story], []]);
-  expect(printWhyNot("Tent", { explain, "left_out.popular": "late", "empty.books": "`books` matched no row" })).toBe(
-    `  row 0: "Tent" is in the response, at place 7
-    near found it as 1 of 1
-    rank.score 0.25
-    popular was left out: late
-    books: \`books\` matched no row, for a minute
-  row 1: "Tent" was found by no source: there are no candidates
-    popular was left out: late
-    books: \`books\` matched no row, for a minute
-`,
-  );
-  expect(() => printWhyNot("b", { explain: "because" })).toThrow(/does not explain its candidates/);
 });

@@ -1,12 +1,10 @@
 // The findings of `merlon doctor --gpu` about CUDA, control groups and libraries, in folders of the test's own.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type CudaPlaces, cudaFindings } from "#cli/doctor/cuda.js";
 import { elfNeeds } from "#cli/doctor/elf-needs.js";
-import { libraryFinder } from "#cli/doctor/libraries.js";
-import { cpuQuota } from "#runtime/base/control-group.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-doctor-cuda-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,11 +51,6 @@ function library(needs: readonly string[]): Buffer {
 }
 
 describe.runIf(process.platform === "linux")("libraries that a library needs", () => {
-  test("Node's own, and a written one", () => {
-    expect(elfNeeds(process.execPath)).toContain("libc.so.6");
-    const written = files({ "a.so": library(["libcudart.so.13", "libm.so.6"]) });
-    expect(elfNeeds(join(written, "a.so"))).toEqual(["libcudart.so.13", "libm.so.6"]);
-  });
   test("a file that is none, is cut off, or has damaged numbers has no answer, and none takes long", () => {
     const whole = library(["libcudart.so.12"]);
     const path = join(files({}), "b.so");
@@ -77,23 +70,6 @@ describe.runIf(process.platform === "linux")("libraries that a library needs", (
     writeFileSync(path, "#!/bin/sh\n".padEnd(100));
     expect(elfNeeds(path)).toBeUndefined();
   });
-});
-
-test("libraries are found as the loader finds them, and in CUDA's folders", () => {
-  const own = files({ "libcudart.so.12": "", "libboth.so.1": "" });
-  const other = files({ "libcudnn.so.9": "" });
-  const find = libraryFinder({
-    env: { LD_LIBRARY_PATH: `:${own}:` },
-    cache: () =>
-      "3 libs found in cache `/etc/ld.so.cache'\n\tlibboth.so.1 (libc6,x86-64) => /lib/libboth.so.1\n\tlibcublas.so.12 (libc6,x86-64) => /usr/lib/libcublas.so.12\n",
-    searched: [],
-    others: [other],
-  });
-  expect(find("libboth.so.1")).toEqual({ path: join(own, "libboth.so.1"), isSearched: true });
-  expect(find("libcublas.so.12")).toEqual({ path: "/usr/lib/libcublas.so.12", isSearched: true });
-  expect(find("libcudnn.so.9")).toEqual({ path: join(other, "libcudnn.so.9"), isSearched: false });
-  expect(find("libcudnn.so.9", [other])).toMatchObject({ isSearched: true });
-  expect(find("libnone.so")).toBeUndefined();
 });
 
 describe("CUDA", () => {
@@ -146,54 +122,5 @@ describe("CUDA", () => {
     );
     expect(libraries!.found).toMatch(/^missing: .*libcudart\.so\.12/);
     expect(found({ ...machine(), native: undefined })["CUDA provider"]!.fix).toBe("install onnxruntime-node first");
-  });
-  test("libraries where the loader does not look need LD_LIBRARY_PATH", () => {
-    expect(found(machine({ isSearched: false }))["CUDA libraries"]).toMatchObject({
-      state: "broken",
-      fix: "export LD_LIBRARY_PATH=/cuda",
-    });
-  });
-  test("a machine without NVIDIA's parts, one whose devices are hidden, and Windows' own", () => {
-    const bare = found({ ...machine({ libraries: [] }), dev: join(folder, "no"), proc: join(folder, "no") });
-    expect(bare["NVIDIA device"]!.state).toBe("absent");
-    expect(bare["NVIDIA driver"]).toMatchObject({ state: "absent", found: "none" });
-    expect(found(machine({ visible: "" }))["NVIDIA device"]!.found).toContain("CUDA_VISIBLE_DEVICES=");
-    expect(found({ ...machine(), dev: files({ dxg: "" }) })["NVIDIA device"]!.found).toContain("WSL");
-  });
-  test("a provider that is damaged counts as one whose needs are unknown", () => {
-    const { "CUDA libraries": libraries } = found(machine({ provider: Buffer.from("ELF") }));
-    expect(libraries!.found).toContain("libcudart.so.12");
-  });
-});
-
-test("what the package's script installs is what the report names", () => {
-  const metadata = readFileSync(
-    join(import.meta.dirname, "../../../node_modules/onnxruntime-node/script/install-metadata.js"),
-    "utf8",
-  );
-  expect(metadata).toContain("'linux/x64': ['cuda12']");
-  for (const name of ["cuda", "shared", "tensorrt"]) expect(metadata).toContain(`libonnxruntime_providers_${name}.so`);
-});
-
-describe("the control group's CPU quota", () => {
-  const quota = (proc: string, cgroups: Readonly<Record<string, string>>) =>
-    cpuQuota({ proc: files({ "self/cgroup": proc }), cgroups: files(cgroups) });
-  test("is the least of the group and those around it", () => {
-    expect(quota("0::/a/b\n", { "a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n" })).toBe(1.5);
-    expect(quota("0::/a/b\n", { "cpu.max": "400000 100000", "a/b/cpu.max": "200000 100000" })).toBe(2);
-    expect(quota("0::/../../x\n", { "cpu.max": "50000 100000" })).toBe(0.5);
-  });
-  test("of version 1, and none", () => {
-    expect(
-      quota("11:memory:/m\n4:cpu,cpuacct:/docker/x\n", {
-        "cpu/cpu.cfs_quota_us": "250000",
-        "cpu/cpu.cfs_period_us": "100000",
-        "cpu/docker/x/cpu.cfs_quota_us": "-1",
-        "cpu/docker/x/cpu.cfs_period_us": "100000",
-      }),
-    ).toBe(2.5);
-    for (const text of ["max 100000", "0 0", "", "abc def", "-1 100000"])
-      expect(quota("0::/\n", { "cpu.max": text }), text).toBeUndefined();
-    expect(cpuQuota({ proc: join(folder, "no"), cgroups: folder })).toBeUndefined();
   });
 });

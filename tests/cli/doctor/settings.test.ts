@@ -26,15 +26,6 @@ test("on a machine of eight processors with a quota of four and a half", () => {
   expect(workerPlaces([LARGE.allowed!], 4, 4)[0]!.env).toEqual(threadEnvironment(1, process.env));
 });
 
-test("with one processor there is one process, which sets no environment", () => {
-  const one = found({ ...LARGE, available: 1, quota: undefined, allowed: [5] });
-  expect(one.workers).toBe("merlon serve starts 1; --workers sets it");
-  expect(one.threads).toMatch(/^ONNX models above 16 MB, batches of searches \d+; libuv 4$/);
-  expect(one["memory limit"]).toBe("8192 MiB; --memory-limit sets it");
-  expect(one.affinity).toBe("--cpu-affinity auto sets 5");
-  expect(found({ ...LARGE, allowed: undefined })).not.toHaveProperty("affinity");
-});
-
 test("the environment wins, is named, and a value that is not a number is a fault", () => {
   const own = settingFindings({ ...LARGE, env: { UV_THREADPOOL_SIZE: "8" } })[1]!;
   expect(own).toMatchObject({

@@ -2,7 +2,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { UsageError } from "#cli/tritonserver/getopt.js";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { withDefaults } from "#runtime/server/lifecycle/server-options.js";
 import { repository, startServer } from "../../runtime/server/support.js";
 
 const stops: (() => Promise<void>)[] = [];
@@ -25,12 +24,6 @@ describe.each([
     // 26.04 looks for the region; 26.05 does not.
     expect((body as { error: string }).error).toMatch(shared ? /Unable to open shared memory region/ : /is disabled/);
   });
-});
-
-test("the flag for shared memory precedes the release's default, and without a release nothing changes", () => {
-  const modelRepositories = ["m"];
-  expect(withDefaults({ modelRepositories, tritonRelease: "26.04", allowClientShm: false }).allowClientShm).toBe(false);
-  expect(withDefaults({ modelRepositories })).toMatchObject({ serverVersion: "2.73.0dev", allowClientShm: false });
 });
 
 test.each(["26.09", "22.12", "2.68.0", "", "constructor"])("no release: %j", text => {

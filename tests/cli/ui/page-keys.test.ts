@@ -7,7 +7,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
 import { launchChromium } from "../../needs/chromium.js";
-import { elapse } from "../../run/wait.js";
 
 const NAMES = ["first", "second", "a+b:c@v1,(x)", "with blank", "ü"];
 const RESTRICTED = ["model-repository,statistics:admin-key=open", "metadata,inference:client-key=sesame"];
@@ -57,14 +56,6 @@ afterAll(async () => {
 const button = (name: string) =>
   page.locator("#models button").filter({ hasText: new RegExp(`^${name.replace(/[^\w]/g, "\\$&")}\\s*READY`) });
 
-async function openTry(): Promise<void> {
-  await page.locator("#key-0").fill("open");
-  await page.locator("#key-1").fill("sesame");
-  await page.keyboard.press("Enter");
-  await page.locator("#models button").first().waitFor();
-  await page.locator("#tab-try").click();
-}
-
 test("the page shows nothing before it has the keys; wrong ones are refused; right ones are enough for everything", async () => {
   await page.locator("#access input").first().waitFor();
   expect(await page.locator("#access label").allTextContents()).toEqual(["admin-key", "client-key"]);
@@ -89,39 +80,4 @@ test("the page shows nothing before it has the keys; wrong ones are refused; rig
   await page.locator("#tab-overview").click();
   await page.locator("#scope").selectOption("one");
   await page.locator("#tiles dd", { hasText: /^1$/ }).waitFor();
-}, 60_000);
-
-test("of two models that are chosen quickly, the second is shown, whichever is answered first", async () => {
-  await openTry();
-  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
-  await page.route("**/v2/models/first", async route => {
-    await isReleased;
-    await route.continue();
-  });
-  const late = page.waitForResponse(/\/v2\/models\/first$/);
-  await button("first").click();
-  await button("second").click();
-  await page.locator("#in-input_1").waitFor();
-  release();
-  await late;
-  // The page could show it now.
-  await elapse(200);
-  expect(await page.locator("#name").textContent()).toBe("second");
-  expect(await page.locator("#form textarea").first().getAttribute("id")).toBe("in-input_1");
-  expect(await page.locator('#models button[aria-current="true"]').allTextContents()).toEqual([
-    expect.stringContaining("second"),
-  ]);
-}, 60_000);
-
-test("names with signs of URLs are opened; one that no path carries says so", async () => {
-  await openTry();
-  await button("a+b:c@v1,(x)").click();
-  await page.locator("#in-input_2").fill("[1]");
-  await page.locator('#form button[type="submit"]').click();
-  await page.locator("#answer th", { hasText: "output_2" }).waitFor();
-  for (const name of ["with blank", "ü"]) {
-    await button(name).click();
-    await page.locator("#console.bad", { hasText: `no path of HTTP can carry the name "${name}"` }).waitFor();
-    expect(await page.locator("#name").textContent()).toBe(name);
-  }
 }, 60_000);

@@ -2,17 +2,12 @@
 import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
-import type { Explanation } from "#compiler/explain/explanation.js";
-import { layOut } from "#compiler/explain/layout.js";
-import { drawPicture } from "#compiler/explain/svg.js";
 import { connect } from "#runtime/client/index.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
 import { launchChromium } from "../../needs/chromium.js";
-import { faultsOfAxe } from "./axe.js";
 
 const SHOTS = ".cache/ui";
 const repositories = ["model-repo"];
@@ -62,7 +57,6 @@ afterEach(async () => {
 
 const text = (selector: string) => page.locator(selector).textContent();
 const tab = (name: string) => page.getByRole("tab", { name });
-const fits = () => page.evaluate("document.documentElement.scrollWidth <= innerWidth");
 const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
 
 test("models, charts, graph, request, steps, why and why not; nothing on the console, no other host", async () => {
@@ -184,115 +178,6 @@ test("requests of any client, over gRPC and HTTP, are there step by step, and af
   complaints.length = 0;
 }, 60_000);
 
-test("a graph of thirty steps is whole at 1280 × 720, and a larger one has a mini-map", async () => {
-  const figures = [30, 120] as const;
-  for (const count of figures) {
-    await page.route("**/graph/recommend_dlrm", route => route.fulfill({ json: { svg: drawn(count) } }));
-    await page.locator("#models button", { hasText: /^recommend\s*READY/ }).click();
-    await page.locator("#models button", { hasText: "recommend_dlrm" }).click();
-    await tab("Graph").click();
-    await page.locator(`.card[data-step="ranking.step${count - 1}"]`).waitFor({ state: "attached" });
-    await page.waitForTimeout(100);
-    const [outside, small] = (await page.evaluate(`(() => {
-      const frame = document.querySelector("#canvas").getBoundingClientRect();
-      const cards = [...document.querySelectorAll("#graph .card")].map(card => card.getBoundingClientRect());
-      return [
-        cards.filter(c => c.left < frame.left || c.right > frame.right || c.top < frame.top || c.bottom > frame.bottom).length,
-        document.querySelector("#graph .title").getBoundingClientRect().height < 10,
-      ];
-    })()`)) as [number, boolean];
-    await shot(`graph-${count}`);
-    expect([count, outside > 0, small]).toEqual([count, count > 30, false]);
-    expect(await page.locator("#map").isVisible()).toBe(count > 30);
-    if (count > 30) {
-      const [map, frame] = [
-        (await page.locator("#map").boundingBox())!,
-        (await page.locator("#canvas").boundingBox())!,
-      ];
-      expect(map.y).toBeGreaterThan(frame.y);
-    }
-    await page.unroute("**/graph/recommend_dlrm");
-  }
-  expect(await page.evaluate("document.documentElement.scrollHeight <= innerHeight")).toBe(true);
-  await page.locator("#models button", { hasText: /^recommend\s*READY/ }).click();
-}, 60_000);
-
-/** The picture of `count` steps, each of which reads one or two of those before it. */
-function drawn(count: number): string {
-  const column = (name: string) => ({
-    name,
-    dtype: "float32",
-    type: "float32",
-    shape: ["request"],
-    from: [],
-    readers: [],
-  });
-  const steps = Array.from({ length: count }, (_, i) => {
-    const reads = i < 3 ? [-1] : [i - 3, ...(i % 5 === 0 ? [i - 2] : [])];
-    const inputs = reads.map(from => ({ step: from < 0 ? "request" : `ranking.step${from}`, column: "score" }));
-    return { id: `ranking.step${i}`, op: "clip", does: "keep within 0 and 1", inputs, outputs: [column("score")] };
-  });
-  const outputs = [{ ...column("score"), step: `ranking.step${count - 1}`, column: "score" }];
-  return drawPicture(layOut({ inputs: [column("score")], steps, outputs } as unknown as Explanation, "steps"));
-}
-
-test("tabs: arrows, Home and End move, one is in the order of focus, and each opens its panel alone", async () => {
-  await tab("Overview").click();
-  await page.keyboard.press("ArrowRight");
-  const active = () => page.evaluate("document.activeElement.id");
-  expect(await active()).toBe("tab-graph");
-  expect(await page.locator('[role="tabpanel"]:visible').evaluateAll(panels => panels.map(({ id }) => id))).toEqual([
-    "panel-graph",
-  ]);
-  await page.keyboard.press("End");
-  expect(await active()).toBe("tab-why");
-  await page.keyboard.press("ArrowRight");
-  expect(await active()).toBe("tab-overview");
-  await page.keyboard.press("ArrowLeft");
-  await page.keyboard.press("Home");
-  expect(await active()).toBe("tab-overview");
-  expect(await page.locator('[role="tab"][tabindex="0"]').count()).toBe(1);
-  expect(page.url()).toMatch(/#overview\/recommend$/);
-});
-
-test("every tab is whole at 360 px, and has no fault that axe finds, light and dark", async () => {
-  await page.setViewportSize({ width: 360, height: 760 });
-  for (const scheme of ["light", "dark"] as const) {
-    await page.evaluate(`document.documentElement.dataset.theme = "${scheme}"`);
-    for (const name of ["Overview", "Graph", "Try", "Requests", "Why"]) {
-      await tab(name).click();
-      await page.waitForTimeout(150);
-      expect([name, await fits()]).toEqual([name, true]);
-      expect([name, scheme, await faultsOfAxe(page)]).toEqual([name, scheme, []]);
-      if (scheme === "light") await shot(`narrow-${name.toLowerCase()}`);
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 720 });
-}, 120_000);
-
-test("a mistake in the form is named at its field, and so is the server's refusal", async () => {
-  await tab("Try").click();
-  const field = page.locator("#in-user_id");
-  for (const [typed, message] of [
-    ["[[1", "user_id: "],
-    ["[[1.5]]", "user_id: 1.5 is not a value of INT64"],
-    ["[[9223372036854775808]]", 'user_id: "9223372036854775808" is not a value of INT64'],
-    ["[[1], [2, 3]]", "user_id: its lists have different lengths"],
-    ['[[{"a": 1}]]', "user_id: it has an object"],
-    ["[[null]]", "user_id: null is not a value of INT64"],
-  ] as const) {
-    await field.fill(typed);
-    await page.keyboard.press("Control+Enter");
-    await page.locator("#console.bad", { hasText: message }).waitFor();
-    expect(await field.getAttribute("aria-invalid")).toBe("true");
-  }
-  await field.fill("[1, 2]");
-  await page.keyboard.press("Control+Enter");
-  await page.locator("#console.bad", { hasText: "unexpected shape for input 'user_id'" }).waitFor();
-  expect(await field.getAttribute("aria-invalid")).toBeNull();
-  complaints.length = 0;
-}, 30_000);
-
 const ask = (path: string, headers: Record<string, string> = {}) =>
   new Promise<{ status: number; body: string }>((done, fail) => {
     const { hostname, port } = new URL(ui.url);
@@ -325,63 +210,4 @@ test("other names, other sites and paths outside get nothing", async () => {
     "/etc/passwd",
   ])
     expect([path, (await ask(path)).status]).toEqual([path, 404]);
-});
-
-test("the list of requests shows its latencies at 1,300 pixels, and failures count as requests", async () => {
-  await page.setViewportSize({ width: 1300, height: 720 });
-  await using http = await connect(`http://127.0.0.1:${server.ports.http}`);
-  await http.infer("recommend", { user_id: [[512300022n]] }, { requestId: "good" });
-  const refused = await fetch(`http://127.0.0.1:${server.ports.http}/v2/models/recommend/infer`, {
-    method: "POST",
-    body: JSON.stringify({
-      parameters: { explain: "yes" },
-      inputs: [{ name: "user_id", datatype: "INT64", shape: [1, 1], data: [512300022] }],
-    }),
-  });
-  expect(refused.status).toBe(400);
-  await tab("Requests").click();
-  const line = page.locator('#requests tr[data-request-id="good"]');
-  await line.waitFor();
-  expect(await line.locator("td").nth(-2).textContent()).toBe("1 × 10 ordered_ids");
-  const box = "#panel-requests .scroll";
-  const overflow = () =>
-    page.evaluate(
-      `(() => { const box = document.querySelector("${box}"); return box.scrollWidth - box.clientWidth; })()`,
-    );
-  const width = () => page.evaluate(`document.querySelector("${box}").clientWidth`) as Promise<number>;
-  expect(await overflow()).toBeLessThanOrEqual(0);
-  const alone = await width();
-  await shot("requests-1300");
-  await line.locator("button").click();
-  await page.locator("#trace h3").waitFor();
-  expect(await overflow()).toBeLessThanOrEqual(0);
-  expect(alone).toBeGreaterThan(1.8 * (await width()));
-  await shot("request-1300");
-  await tab("Overview").click();
-  const counts = page.locator("#counts tr", { hasText: /^recommend\d/ });
-  await vi.waitFor(async () => {
-    const [, requests, failed] = await counts.locator("td").allTextContents();
-    const { body } = await ask("/v2/models/recommend/stats");
-    const [{ inference_stats: stats }] = (
-      JSON.parse(body) as { model_stats: [{ inference_stats: Record<string, { count: number }> }] }
-    ).model_stats;
-    expect([Number(requests), Number(failed)]).toEqual([stats.success!.count + stats.fail!.count, stats.fail!.count]);
-    expect(Number(failed)).toBeGreaterThan(0);
-  });
-  expect(complaints).toEqual([]);
-}, 60_000);
-
-test("OpenAPI has the model's own tensors", async () => {
-  const { status, body } = await ask("/v2/models/recommend/docs");
-  expect(status).toBe(200);
-  const document = JSON.parse(body) as { openapi: string; paths: Record<string, unknown> };
-  for (const model of ["recommend", "recommend_dlrm"]) {
-    const checked = await new Validator().validate(JSON.parse((await ask(`/v2/models/${model}/docs`)).body) as never);
-    expect(checked).toMatchObject({ valid: true });
-  }
-  expect(document.openapi).toBe("3.1.0");
-  expect(Object.keys(document.paths)).toEqual(["/v2/models/recommend/infer"]);
-  expect(body).toContain('"const": "user_id"');
-  expect(body).toContain('"ordered_ids"');
-  expect((await ask("/v2/models/nobody/docs")).status).toBe(404);
 });
