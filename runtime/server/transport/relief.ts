@@ -18,7 +18,8 @@ export interface Relief {
   stop(): void;
 }
 
-const LOOK_MS = 100;
+/** Longer than `URGENT_MS`, so that all responses of a moment have waited long enough and the largest of them is cut. */
+const LOOK_MS = 125;
 /** A client that has taken nothing for this time does not read. */
 const PATIENCE_MS = 1000;
 /** The same, while more is charged than the limit. */
