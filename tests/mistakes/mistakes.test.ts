@@ -1,5 +1,5 @@
-// Each row of the table is one mistake in a program that is right but for it. messages.txt holds what a terminal shows of each: one message,
-// which names the fix. `UPDATE=1` rewrites it.
+// Each row of the table is one mistake in a program that is right but for it. messages.txt holds what a terminal shows of each.
+// Each is one message, which names the fix. `UPDATE=1` rewrites the file.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

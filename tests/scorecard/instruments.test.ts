@@ -150,12 +150,12 @@ test("tests that moved away from their prefix are missed", async () => {
 test("results of a copy of the checkout count, also of tests beside an operator", async () => {
   const folder = mkdtempSync(join(tmpdir(), "merlon-report-"));
   const report = join(folder, "vitest.json");
-  const testResults = ["operators/clip/clip.test.ts", "tests/operators/half-scores.test.ts"].map(path => ({
+  const testResults = ["operators/clip/clip.test.ts", "tests/operators/kernel-edges.test.ts"].map(path => ({
     name: `/a/copy/${path}`,
     assertionResults: [{ status: "passed", fullName: path }],
   }));
   writeFileSync(report, JSON.stringify({ testResults }));
-  const counted = await testRuns(report).count(["operators/clip/clip.test", "tests/operators/half-scores"]);
+  const counted = await testRuns(report).count(["operators/clip/clip.test", "tests/operators/kernel-edges"]);
   rmSync(folder, { recursive: true });
   expect(counted).toEqual({ passed: 2, failed: 0, total: 2, failures: [] });
 });

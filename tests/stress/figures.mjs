@@ -13,8 +13,8 @@ export const spread = (numbers, digits = 2) =>
   `${median(numbers).toFixed(digits)} (${Math.min(...numbers).toFixed(digits)} to ${Math.max(...numbers).toFixed(digits)})`;
 
 /**
- * Growth from each point to the next, without a tenth of the largest and of the smallest steps: a heap that returns its pages at once bends
- * a line of least squares.
+ * Growth from each point to the next, without a tenth of the largest and of the smallest steps. A heap that returns its pages at once
+ * would bend a line of least squares.
  * @param points `[x, y]` at equal distances @returns y per x
  */
 export function steadyGrowth(points) {

@@ -103,7 +103,7 @@ export function workloadsIn(scratch) {
   };
 }
 
-/** Where the load generator sends a workload. */
+/** The load generator's target for a workload. */
 export const targetOf = (server, { protocol, path, body, headers }) => ({
   ...{ url: `http://127.0.0.1:${server[protocol]}${path}`, body, headers, http1: protocol === "http" },
 });

@@ -1,6 +1,6 @@
 /**
- * The repositories of `--target triton` on a real Triton, if `MERLON_TRITON` names one: a built one with ONNX Runtime's backend, or an environment
- * with nvidia-pytriton, numpy and onnxruntime, whose Triton has none, so that a Python model runs each graph.
+ * The repositories of `--target triton` on a real Triton, if `MERLON_TRITON` names one. It names a built one with ONNX Runtime's backend, or an
+ * environment with nvidia-pytriton, numpy and onnxruntime. The latter's Triton lacks the backend, so a Python model runs each graph.
  */
 import {
   copyFileSync,

@@ -75,17 +75,6 @@ test("an ensemble with a decoupled member caches nothing; a response that is too
   }
 });
 
-test("the pinned pool that nothing is taken from is as large as the flag says", async () => {
-  const { shown } = serveOptions(["--model-repository=/m", "--pinned-memory-pool-byte-size=1024"]);
-  const server = await startServer(repository(["echo_int32"]), { shown: shown! });
-  try {
-    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
-    expect(text).toContain("\nnv_pinned_memory_pool_total_bytes 1024\n");
-  } finally {
-    await server.stop();
-  }
-});
-
 test("flags that have a successor are warned of in Triton's words, and the successor wins", () => {
   const warnings = (...words: string[]): { warned: string[]; options: ReturnType<typeof serveOptions> } => {
     const warned: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * What each vector database does: exact hits under random conditions on hostile values, batches, distances, recall, loads, faults with a way
- * out, and right answers after lost replies and a killed server. Each database passes it as a row.
+ * The contract of vector databases: exact hits under random conditions on hostile values, batches, distances, recall, loads, and faults with a
+ * way out. Answers are right after lost replies and a killed server. Each database passes it as a row.
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -49,7 +49,7 @@ export interface VectorStoreRow<S extends DatabaseServer> {
   readonly metrics: readonly ("cosine" | "ip" | "l2")[];
   /** Leaves of conditions beside those that each database has. */
   readonly leaves?: fc.Arbitrary<Filter>;
-  /** Items that are searched by an index, its fields, and what `info` says of it; `around` makes the server use it. */
+  /** Items that are searched by an index, its fields, and its line in `info`. `around` makes the server use it. */
   readonly indexed?: {
     readonly count: number;
     readonly fields: readonly Fields[];
@@ -59,7 +59,7 @@ export interface VectorStoreRow<S extends DatabaseServer> {
   /** Whether a loader replaces all items at once, and whether it lists and removes ids. */
   readonly swaps: boolean;
   readonly lists: boolean;
-  /** What `info` says of 1,000 items that are searched exactly. */
+  /** `info` of 1,000 items that are searched exactly. */
   readonly info: Fields;
   /** Fields that do not fit the items of `items`, and the fault. */
   readonly faults: readonly (readonly [what: string, fields: Fields, code: string, message: RegExp])[];

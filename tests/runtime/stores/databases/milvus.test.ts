@@ -75,7 +75,7 @@ const { storeOf, server } = vectorStoreContract<TestMilvus>({
 });
 const searches = makeQueries(2).map(vector => ({ vector, k: 10, filter: ALWAYS }));
 
-async function withClient<T>(use: (client: MilvusClient) => Promise<T>, address = server().url): Promise<T> {
+async function withClient<T>(use: (client: MilvusClient) => Promise<T>, address: string = server().url): Promise<T> {
   const client = new MilvusClient({ address, __SKIP_CONNECT__: true, logLevel: "error" });
   try {
     return await use(client);

@@ -1,5 +1,5 @@
-// Qdrant's interface. Requests are parsed by Qdrant's own messages and answered by the local mode of its client: the contract of vector stores,
-// exact ids, keys and certificates, and odd responses.
+// Qdrant's interface. Requests are parsed by Qdrant's own messages and answered by the local mode of its client. Beyond the contract of vector
+// stores: exact ids, keys and certificates, and odd responses.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";

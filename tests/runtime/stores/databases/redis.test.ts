@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ALWAYS, type Filter, type Scalar } from "#contract/vector-filter/filter.js";
-import type { RedisVectorStore } from "#formats/vectors/vector-store.js";
+import type { RedisVectorStore, VectorStore } from "#formats/vectors/vector-store.js";
 import { startRedis, type TestRedis } from "../feast/redis-server.js";
 import { vectorStoreContract } from "./contract.js";
 import { ATTRIBUTES, exactly, type Item, makeItems, makeQueries, recall } from "./items.js";
@@ -195,9 +195,9 @@ test("ids of texts, and vectors of any length", async () => {
 test("a condition for which the index reads too few items is searched exactly", async () => {
   const many = makeItems(16_000, 5, 16);
   const vectors = makeQueries(20, 9, 16);
-  const store = storeOf("indexed", { dimension: 16, index: "hnsw" });
+  const store = (filterEf: number): VectorStore => storeOf("indexed", { dimension: 16, index: "hnsw", filterEf });
   // An index that reads so few items finds some of these, and not the nearest. All items are compared then.
-  await withDatabase({ ...store, filterEf: 200 }, async database => {
+  await withDatabase(store(200), async database => {
     for (const below of [20n, 10n, 5n]) {
       const filter = { attribute: "stock", is: "<", value: below } as const;
       const asked = vectors.map(vector => ({ vector, k: 3, filter }));
@@ -206,7 +206,7 @@ test("a condition for which the index reads too few items is searched exactly", 
   });
   // The index reads too few of them by far. Exact searches find these, and so do those of a small set.
   for (const filterEf of [50, 1600])
-    await withDatabase({ ...store, filterEf }, async database => {
+    await withDatabase(store(filterEf), async database => {
       const rare = vectors.map(vector => ({
         vector,
         k: 20,

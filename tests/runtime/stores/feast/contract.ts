@@ -1,6 +1,6 @@
 /**
- * What each feature store does: random repositories are written to it, and it answers what was written, for views that share an entity, views
- * of several, views under other keys, and more places than there are keys. Each store passes it as a row.
+ * The contract of feature stores: random repositories are written to a store, which answers with the written values. They have views that share
+ * an entity, views of several, views under other keys, and more places than keys. Each store passes it as a row.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -101,7 +101,7 @@ const RUNS = Number(process.env.STORES_RUNS ?? 25);
 
 export interface FeatureStoreRow {
   readonly name: string;
-  /** Where the rows of a repository are written; its own SQLite file by default. The place is empty. */
+  /** The empty store that the rows of a repository are written to; its own SQLite file by default. */
   at?(repository: FeastRepository): Promise<FeastRepository>;
   open(repository: FeastRepository): Promise<FeatureStore> | FeatureStore;
 }
