@@ -1,5 +1,5 @@
-// `npm run check`: format, lint, types (of tests too) and the sentences of type errors, for what changed since the last commit; for the whole tree
-// if nothing did, or with `--all`. `--since REVISION` compares with another one. Prints a line for each gate, and the output of those that fail.
+// `npm run check`: format, lint, types (of tests too) and the sentences of type errors, for the files that changed since the last commit. Takes
+// the whole tree if none did, or with `--all`. `--since REVISION` compares with another one. Prints a line for each gate, and the output of those that fail.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

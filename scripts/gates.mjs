@@ -27,7 +27,7 @@ export function gatesFor(changed) {
   ];
 }
 
-/** What the others read: `dist/` has the declarations. */
+/** Compiles `dist/`, whose declarations the other gates read. */
 export const COMPILE = ["types", TSC, "-b"];
 
 /**

@@ -167,7 +167,7 @@ export class WriterLink {
       module: new URL("./writer-thread.js", import.meta.url),
       data: { ...data, succeeds: this.#started > 0 } satisfies ThreadOptions,
       keepsProcess: "never",
-      // Its pages are outside the heap, and its objects die young. What a broker sends may not: lists in it can have no end.
+      // Its pages are outside the heap, and its objects die young. A broker's messages may be endless lists, which the limit ends.
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
       onEnded: ({ message }) => this.#ended(message),
     });

@@ -1,6 +1,6 @@
 /**
- * Many HMGETs of the same fields as one buffer, and their replies as offsets in one buffer. With an object
- * for each command and each value, as in a pipeline of ioredis, 100 keys of 11 fields take 1.3 ms of CPU time in the place of 0.1 ms.
+ * Many HMGETs of the same fields as one buffer, and their replies as offsets in one buffer. 100 keys of 11
+ * fields take 0.1 ms of CPU time. A pipeline of ioredis, with an object for each command and each value, takes 1.3 ms.
  */
 
 const [STAR, DOLLAR, MINUS, CR, LF, ZERO] = [42, 36, 45, 13, 10, 48];

@@ -209,8 +209,8 @@ class Opened {
   }
 
   /**
-   * Puts vectors that searches read in any order on large pages, where the system has them: 10 % of 1,000,000 x 64 are compared in 2.3 ms in place of
-   * 3.2 to 5.8. The memory stays the same, and where it cannot be had, nothing changes.
+   * Puts vectors that searches read in any order on large pages, if the system has them. Comparing 10 % of 1,000,000 x 64 takes 2.3 ms with them
+   * and 3.2 to 5.8 ms without. The memory stays the same.
    */
   static void useLargePages(const faiss::Index* index) {
 #ifdef MADV_COLLAPSE
