@@ -9,6 +9,7 @@ import type { Binding } from "onnxruntime-node/dist/binding.js";
 import { type DType, onnxDatatype } from "../../../triton-protos/datatype.js";
 import { callCosts } from "../../base/call-costs.js";
 import { RuntimeFault, unsupported } from "../../base/errors.js";
+import type { NativeMark } from "../../base/native-marks.js";
 import { silenceOnnx } from "../../base/onnx-telemetry.js";
 import { usableProcessors } from "../../base/processors.js";
 import { findBinding } from "./onnx-binding.js";
@@ -30,6 +31,8 @@ export interface SessionUse {
   readonly copies?: OwnFiles | undefined;
   /** How processes run it. */
   readonly apart?: Pick<ProcessOrder, "model" | "memory" | "warn">;
+  /** Shows which model's native code ended the process. */
+  readonly mark?: NativeMark | undefined;
 }
 
 /** @throws Error with ONNX Runtime's text, RuntimeFault for a value that is not a tensor */
@@ -55,10 +58,12 @@ async function openNative(
   Session: Binding.InferenceSessionConstructor,
   file: string,
   options: Options,
-  { instances, large, copies, apart = { model: "the model", memory: Number.POSITIVE_INFINITY } }: SessionUse,
+  { instances, large, copies, mark, apart = { model: "the model", memory: Number.POSITIVE_INFINITY } }: SessionUse,
 ): Promise<OnnxSession> {
   let session: Binding.InferenceSession | undefined = new Session();
+  mark?.enter("loop");
   session.loadModel(file, options);
+  mark?.leave("loop");
   const graph = readGraph(sideOf(session.inputMetadata), sideOf(session.outputMetadata));
   const costs = callCosts();
   /** The outputs of the last run: mostly the same ones are requested. */
@@ -72,9 +77,14 @@ async function openNative(
       for (const name of wanted) fetches[name] = null;
     }
     const began = performance.now();
-    const results = session!.run(feeds as Tensors, fetches, {}) as Tensors;
-    costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
-    return results;
+    mark?.enter("loop");
+    try {
+      const results = session!.run(feeds as Tensors, fetches, {}) as Tensors;
+      costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
+      return results;
+    } finally {
+      mark?.leave("loop");
+    }
   };
   const mayStart = mayStartProcesses();
   const isOpenEnded = graph.inputs.some(({ shape }) => shape.slice(1).some(dim => dim < 0));
@@ -100,17 +110,30 @@ async function openNative(
     costs.learn(sizeOf(elements), elements, micros);
     return results;
   };
+  const inThread = async (run: RunOf, elements: number): Promise<Tensors> => {
+    mark?.enter("thread");
+    try {
+      return await runIn(threads!, run, elements);
+    } finally {
+      mark?.leave("thread");
+    }
+  };
   return {
     graph,
     runSync(feeds, wanted) {
       const elements = elementsOf(feeds);
-      return session && costs.isQuick(sizeOf(elements), elements) ? runHere(feeds, wanted, elements) : undefined;
+      return session && !mark?.isIsolated && costs.isQuick(sizeOf(elements), elements)
+        ? runHere(feeds, wanted, elements)
+        : undefined;
     },
     run(...run) {
       const [feeds, wanted] = run;
       const elements = elementsOf(feeds);
       const size = sizeOf(elements);
-      if (mayStart && (costs.isEndless(size, elements) || (isOpenEnded && costs.mayBeLong(size, elements)))) {
+      if (
+        mayStart &&
+        (mark?.isIsolated || costs.isEndless(size, elements) || (isOpenEnded && costs.mayBeLong(size, elements)))
+      ) {
         processes ??= onnxPool(
           inProcesses({ file, copies, options, ...apart }),
           Math.min(instances, usableProcessors()),
@@ -119,12 +142,12 @@ async function openNative(
       }
       if (!session || costs.isLong(size, elements)) {
         if (!threads) startThreads();
-        if (open) return runIn(threads!, run, elements);
+        if (open) return inThread(run, elements);
       }
       return new Promise((resolve, reject) => {
         setImmediate(() => {
           try {
-            resolve(session ? runHere(feeds, wanted, elements) : runIn(threads!, run, elements));
+            resolve(session ? runHere(feeds, wanted, elements) : inThread(run, elements));
           } catch (error) {
             reject(error);
           }

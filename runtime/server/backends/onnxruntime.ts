@@ -2,13 +2,14 @@
  * The ONNX Runtime backend: `model.onnx` in the version folder → a session for each device.
  */
 import { readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type * as ort from "onnxruntime-node";
 import { ONE_THREAD_BYTES, THREADS_PARAMETER } from "../../../contract/onnx-threads.js";
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { all, type Cancellation } from "../../base/cancellation.js";
 import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
+import { markOf } from "../../base/native-marks.js";
 import { onnxThreads } from "../../base/processors.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import { requireFloor } from "../../base/version-floors.js";
@@ -129,17 +130,20 @@ async function openSession(
     memory: isOperators || !splits ? memory : Math.min(memory, UPLOADED_BYTES + UPLOADED_TIMES * size),
     warn: (text: string) => log?.warning("onnxruntime", text),
   };
-  const use = { instances, large: size > ONE_THREAD_BYTES, copies: own?.copies, apart };
+  const mark = markOf({ model: config.name, version: basename(folder), file: `${kind.size} ${kind.mtimeMs}` });
+  const use = { instances, large: size > ONE_THREAD_BYTES, copies: own?.copies, apart, mark };
   try {
     const optimized = own?.isOptimized ? { graphOptimizationLevel: "disabled" as const } : {};
     // An arena keeps the memory of its largest run.
     const given = { ...settings, ...optimized, ...(!isOperators && { enableCpuMemArena: false }) };
-    const isApart = !isOperators || (mayStartProcesses() && (await hasLoop(file)));
+    const isApart = !isOperators || (mayStartProcesses() && (mark.isIsolated || (await hasLoop(file))));
     const session = isApart
       ? await openApart({ ...apart, file, copies: own?.copies, options: given }, instances)
       : await openFile(own?.file ?? file, given, use);
-    return own ? closingFiles(session, own) : checkMapped(session, file);
+    const open = own ? closingFiles(session, own) : checkMapped(session, file);
+    return { ...open, release: () => open.release().finally(() => mark.release()) };
   } catch (error) {
+    mark.release();
     if (own) closeFiles(own.copies);
     if (error instanceof RuntimeFault) throw error;
     // The path of the copies is meaningless to readers.

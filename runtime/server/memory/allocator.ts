@@ -19,6 +19,8 @@ export interface Allocator extends Partial<Mapping> {
   trim(): Promise<boolean>;
   /** V8 counts these many bytes more of memory outside its heap, or fewer. */
   adjust?: AdjustExternalMemory;
+  /** Maps a file for writing, in which another process reads the values of one that was killed. */
+  openMarks?(path: string): ArrayBuffer | undefined;
   /** The kernel kills this process when its parent ends. @returns whether the system can */
   endWithParent?(): boolean;
 }

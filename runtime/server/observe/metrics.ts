@@ -3,6 +3,7 @@
  */
 import { cpus, freemem, totalmem } from "node:os";
 import { faultCount } from "../../base/in-background.js";
+import { isolatedModels } from "../../base/native-marks.js";
 import type { ExposureCounts } from "../exposures/exposure-log.js";
 import type { FailedVersion, ReadyVersion } from "../models/ready-version.js";
 import type { FailureCounts } from "./failure-counts.js";
@@ -186,6 +187,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (summaries) printSummaries(ready, quantiles, lines);
       printFaults(lines);
       printStages(ready, lines);
+      printIsolated(lines, head);
       printOwnMemory(options, lines, head);
       printCertificate(options.certificateDays?.(), lines, head);
       if (options.exposures) printExposures(options.exposures(), lines);
@@ -222,6 +224,14 @@ function printFailures(all: FailureCounts, lines: string[], head: AddHead): void
   for (const { labels, counts } of failures)
     for (const reason of FAILURE_REASONS)
       lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
+}
+
+function printIsolated(lines: string[], head: AddHead): void {
+  const name = "merlon_model_isolated";
+  const models = isolatedModels();
+  if (models.length > 0)
+    head(name, "1 for a model that runs in processes of its own since its native code ended a worker", "gauge");
+  for (const { model, version } of models) lines.push(`${name}${printLabels({ model, version })} 1`);
 }
 
 function printOwnMemory({ memory }: MetricsOptions, lines: string[], head: AddHead): void {

@@ -4,6 +4,7 @@
  */
 
 import type { StatusCode } from "../../base/errors.js";
+import type { ModelBuild } from "../../base/native-marks.js";
 import type { CheckedFault } from "../faults/fault.js";
 import type { ActiveFault } from "../faults/fault-set.js";
 import type { Damage, Outcome } from "../models/agreement.js";
@@ -97,6 +98,10 @@ export interface WorkerStart {
   readonly countsWarmUps: boolean;
   /** Loads of clients that a worker in the place of another repeats. */
   readonly loads: readonly Extract<Change, { change: "load" }>[];
+  /** The file of its marks. */
+  readonly marks: string | undefined;
+  /** Models whose native code ended a worker. */
+  readonly isolated: readonly ModelBuild[];
 }
 
 /** A line of the log about models that all workers have: it is printed once. */
@@ -118,6 +123,8 @@ export type NoteToWorker =
   | { readonly note: "standing"; readonly ready: boolean }
   /** News of arms in other workers. */
   | { readonly note: "arms"; readonly news: readonly ArmNews[] }
+  /** The native code of these models ended a worker. */
+  | { readonly note: "isolated"; readonly builds: readonly ModelBuild[] }
   /** Another worker has found damage. */
   | { readonly note: "damaged"; readonly damage: Damage };
 

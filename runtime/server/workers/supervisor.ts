@@ -144,6 +144,7 @@ export class Supervisor {
         "workers",
         `worker ${worker.index} (process ${worker.child.pid}) has been silent for ${patience / 1000} s, and is ended. Set --worker-timeout if its models need longer`,
       );
+      worker.isSilent = true;
       worker.kill();
     }
   }

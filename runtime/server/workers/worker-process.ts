@@ -56,6 +56,10 @@ export class WorkerProcess {
   /** When it began to serve. */
   served: number | undefined;
   inventory: Inventory | undefined;
+  /** It was ended since it was silent. */
+  isSilent = false;
+  /** The signal that ended it. */
+  signal: NodeJS.Signals | undefined;
   readonly ended: Promise<void>;
   #isKilled = false;
 
@@ -93,13 +97,14 @@ export class WorkerProcess {
         resolve();
         events.onEnd(this, how);
       };
-      this.child.once("exit", (code, signal) =>
+      this.child.once("exit", (code, signal) => {
+        this.signal = signal ?? undefined;
         end(
           signal === null
             ? `ended with ${code}`
             : `was ended by ${signal}${this.#isKilled ? "" : (LIKELY[signal] ?? "")}`,
-        ),
-      );
+        );
+      });
       this.child.once("close", () => events.onSilent(this));
       this.child.once("error", error => {
         if (this.child.pid === undefined) end(`could not be started: ${error.message}`);

@@ -20,6 +20,7 @@ import { Changes } from "./changes.js";
 import { Comparison } from "./comparison.js";
 import { Control } from "./control.js";
 import { HandOver } from "./hand-over.js";
+import { IsolatedModels } from "./isolated-models.js";
 import type { NoteToControl, Setting, WorkerStart } from "./messages.js";
 import { SharedSettings } from "./settings.js";
 import { OnceLog } from "./shared-log.js";
@@ -52,6 +53,7 @@ export class WorkerServer {
   readonly #settings: SharedSettings;
   readonly #arms: StoppedArms;
   readonly #lines: OnceLog;
+  readonly #isolated: IsolatedModels;
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sockets of the workers' links. */
   readonly #links: TemporaryFolder;
@@ -63,6 +65,7 @@ export class WorkerServer {
     const { options, count, places, log } = server;
     this.#server = server;
     this.#links = makeSocketFolder(text => log.warning("workers", text));
+    this.#isolated = new IsolatedModels(this.#links.path, log);
     const withModels = (): readonly WorkerProcess[] =>
       this.#supervisor.workers.filter(({ state }) => state !== "joining");
     this.#arms = new StoppedArms(withModels);
@@ -131,6 +134,7 @@ export class WorkerServer {
       },
       countsWarmUps: state === "starting" && index === 0,
       loads: later.loadModels ? this.#changes.loads : [],
+      ...this.#isolated.startOf(serial),
     };
   }
 
@@ -200,6 +204,8 @@ export class WorkerServer {
   #onEnd(worker: WorkerProcess): void {
     this.control.ended(worker);
     this.#changes.ended();
+    const builds = this.#isolated.ended(worker);
+    if (builds.length > 0) for (const { link } of this.#supervisor.workers) link.note({ note: "isolated", builds });
   }
 
   /** A worker in the place of one that ended gets the models and settings of the others, and then connections. */

@@ -6,10 +6,12 @@ import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen
 import { unavailable } from "../../base/errors.js";
 import { lowerHelperThreads } from "../../base/helper-threads.js";
 import { continueOnFaults, inBackground } from "../../base/in-background.js";
+import { isolate, keepMarksIn } from "../../base/native-marks.js";
 import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
+import { loadAllocator } from "../memory/allocator.js";
 import type { Agreement, Damage, Outcome } from "../models/agreement.js";
 import { SharedArms } from "../scheduling/shared-arms.js";
 import { adoptConnections } from "./adopted-connections.js";
@@ -83,6 +85,7 @@ class Worker {
     if (note.note === "connection") this.#connections.take(note.port, note.id, handle);
     else if (note.note === "verdict") this.#agreement.decide(note.operation, note.key, note.failed);
     else if (note.note === "arms") this.#arms.take(note.news);
+    else if (note.note === "isolated") isolate(note.builds);
     else if (note.note === "damaged") this.#own?.registry.damaged(note.damage);
     else this.#isReady = note.ready;
   }
@@ -122,7 +125,9 @@ class Worker {
   }
 
   async #start(start: WorkerStart): Promise<Inventory> {
-    const { options, loads, countsWarmUps } = start;
+    const { options, loads, countsWarmUps, marks, isolated } = start;
+    if (marks !== undefined) keepMarksIn(loadAllocator()?.openMarks?.(marks));
+    isolate(isolated);
     this.#agreement.countsWarmUps = countsWarmUps;
     this.#running = await serveHere(options, this.#side(start));
     // Homes are the same in all workers that know each other. One that is missing is being replaced, and links itself later.

@@ -63,6 +63,18 @@ const REST = [
 export const zeros = (): Buffer =>
   model({ nodes: [{ op: "ConstantOfShape", inputs: ["X"], outputs: ["all"], ...ZERO }, ...REST] });
 
+/** Y = X, after a product of two matrices with as many rows as the request says. It has no loop, and its inputs have one size. */
+export const product = (): Buffer =>
+  model({
+    nodes: [
+      { op: "Concat", inputs: ["X", "X"], outputs: ["shape"], attributes: { axis: { int: 0 } } },
+      { op: "ConstantOfShape", inputs: ["shape"], outputs: ["matrix"], ...ZERO },
+      { op: "MatMul", inputs: ["matrix", "matrix"], outputs: ["all"] },
+      { op: "ReduceSum", inputs: ["all"], outputs: ["sum"], attributes: { keepdims: { int: 0 } } },
+      { op: "Add", inputs: ["sum", "X"], outputs: ["Y"] },
+    ],
+  });
+
 /** The same, of a number in the file: ONNX Runtime makes the zeros when it loads the model. */
 export const folded = (count: bigint): Buffer =>
   model({

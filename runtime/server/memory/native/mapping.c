@@ -1,6 +1,7 @@
 /*
  * Files that processes share. `openShared(path)` maps a file of this user and locks it as in use, until the memory is collected. The last
- * process that uses a file removes it. `lockFile(fd)` makes one process the writer of a file.
+ * process that uses a file removes it. `lockFile(fd)` makes one process the writer of a file. `openMarks(path)` maps a file of this user for
+ * writing, so that another process reads the values of one that was killed.
  */
 #if defined(__linux__)
 #define _GNU_SOURCE
@@ -151,8 +152,39 @@ static napi_value lock_file(napi_env env, napi_callback_info info) {
   return result;
 }
 
+static void unmap(napi_env env, void *data, void *length) {
+  (void)env;
+  munmap(data, (size_t)length);
+}
+
+/* Undefined for a file that cannot be mapped. */
+static napi_value open_marks(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value path_value, undefined, buffer;
+  struct stat stat;
+  void *data = MAP_FAILED;
+  char *path;
+  int file;
+  napi_get_undefined(env, &undefined);
+  if (napi_get_cb_info(env, info, &count, &path_value, NULL, NULL) != napi_ok || count < 1) return undefined;
+  path = text(env, path_value);
+  file = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+  free(path);
+  if (file < 0) return undefined;
+  if (fstat(file, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == geteuid() && stat.st_size > 0)
+    data = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (data == MAP_FAILED) return undefined;
+  if (napi_create_external_arraybuffer(env, data, (size_t)stat.st_size, unmap, (void *)(size_t)stat.st_size, &buffer) == napi_ok)
+    return buffer;
+  munmap(data, (size_t)stat.st_size);
+  return undefined;
+}
+
 void merlon_mapping(napi_env env, napi_value exports) {
   napi_value function;
+  napi_create_function(env, "openMarks", NAPI_AUTO_LENGTH, open_marks, NULL, &function);
+  napi_set_named_property(env, exports, "openMarks", function);
   napi_create_function(env, "openShared", NAPI_AUTO_LENGTH, open_shared, NULL, &function);
   napi_set_named_property(env, exports, "openShared", function);
   napi_create_function(env, "lockFile", NAPI_AUTO_LENGTH, lock_file, NULL, &function);
