@@ -57,12 +57,5 @@ cases = {
         {"units": units, "weights": weights, "p": stats.chisquare(units, np.array(weights) / sum(weights) * sum(units)).pvalue}
         for units, weights in [([500, 500], [1, 1]), ([5100, 4900], [1, 1]), ([9010, 990], [0.9, 0.1]), ([300, 350, 340], [1, 1, 1]), ([900, 100], [1, 1]), ([10, 20, 30, 45], [1, 2, 3, 4])]
     ],
-    "student": [
-        {"t": t, "df": df, "p": 2 * stats.t.sf(abs(t), df)}
-        for t in [0.0, 0.1, 1.0, -1.96, 3.5, 12.0, 40.0]
-        for df in [1.0, 1.7, 5.0, 29.3, 1000.0, 1e6, 1e9]
-    ],
-    "quantile": [{"alpha": a, "df": df, "t": stats.t.isf(a / 2, df)} for a in [0.5, 0.05, 0.01, 1e-6] for df in [1.0, 2.5, 30.0, 1e4, 1e8]],
-    "chi": [{"x": x, "df": df, "p": stats.chi2.sf(x, df)} for x in [0.0, 0.01, 1.0, 3.84, 25.0, 200.0] for df in [1, 2, 3, 9]],
 }
 (out / "expected.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

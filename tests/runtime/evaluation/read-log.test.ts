@@ -57,14 +57,6 @@ test("scores of all candidates give the probabilities that the simulation has", 
   expect(log.neverShown).toBe(0);
 });
 
-test("an ordering by score has probability 1 for its own lists and 0 for others", async () => {
-  const log = await readLog([await write(simulate(40, 2))], {
-    ...SCORE,
-    policy: { kind: "score", column: "next_score", temperature: undefined },
-  });
-  expect(new Set(log.policy)).toEqual(new Set([0, 1]));
-});
-
 test("single actions with a column of every candidate's probability: DM is the mean over candidates", async () => {
   const rows = simulate(30, 1);
   const log = await readLog([await write(rows)], {

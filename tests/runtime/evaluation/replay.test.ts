@@ -1,5 +1,5 @@
 // A candidate ensemble, replayed on logged columns: its scores are those of a whole run, and the estimates those of a column with these scores.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -181,38 +181,4 @@ test.each<[string, Partial<typeof PARTS>, RegExp]>([
 ])("refuses %s", async (name, parts, message) => {
   const model = await built(name, parts);
   expect(() => scoringPlan(planOf(model))).toThrow(message);
-});
-
-test("a log without a column, or of another type, or with a null feature, is named", async () => {
-  const model = await built("checked");
-  const file = await logOf("checked.parquet", await wholeRuns(model, lists));
-  const candidate = await openCandidate(model);
-  const read = (path: string) => readLog([path], { policy: candidate, reward: "reward" });
-  const rows = (change: (row: Row) => Row): Row[] =>
-    lists.slice(0, 1).flatMap(({ items }) =>
-      items.map((item, i) =>
-        change({
-          ...{ request_id: "a", request_row: 0, item, position: i < 2 ? i + 1 : null, propensity: i < 2 ? 0.2 : null },
-          ...{ reward: i < 2 ? 1 : null, age: 30, item_price: 5 },
-        }),
-      ),
-    );
-  const without = rows(({ item_price: _, ...row }) => ({ ...row, item_prices: 1 }));
-  await expect(read(await writeRows(join(folder, "without.parquet"), without))).rejects.toThrow(
-    /no column `item_price`.*Did you mean `item_prices`/,
-  );
-  const texts = await writeRows(
-    join(folder, "texts.parquet"),
-    rows(row => row),
-    { item_price: "VARCHAR" },
-  );
-  await expect(read(texts)).rejects.toThrow(/`item_price` is VARCHAR, expected/);
-  const nulls = await writeRows(
-    join(folder, "nulls.parquet"),
-    rows(row => ({ ...row, item_price: null })),
-  );
-  await expect(read(nulls)).rejects.toThrow(/NaN|missing|null/);
-  await expect(read(file)).resolves.toBeDefined();
-  await candidate.close();
-  expect(readdirSync(folder).filter(name => name.endsWith(".jsonl"))).toEqual([]);
 });

@@ -226,20 +226,6 @@ describe("connections", () => {
     server.faults.remove(fault);
     expect((await stream("counts", "n", 2)).messages).toHaveLength(2);
   });
-
-  test("a held request continues when the fault is removed", async () => {
-    const fault = server.model("echo").fail({ stall: {} });
-    const held = infer();
-    await expect.poll(() => server.faults.list().map(({ hits }) => hits)).toEqual([1]);
-    server.faults.remove(fault);
-    expect((await held).status).toBe(200);
-  });
-
-  test("a fault of a stream's model is an answer in the stream", async () => {
-    server.model("counts").fail({ error: { message: "no" } });
-    const { code, messages } = await stream("counts", "n", 2);
-    expect({ code, errors: messages.map(one => one.error_message) }).toEqual({ code: "OK", errors: ["no"] });
-  });
 });
 
 test("a fault that is written wrong says how it is written", async () => {

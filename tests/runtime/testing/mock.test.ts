@@ -2,7 +2,6 @@
  * The mock backend: answers from config.pbtxt and `mock.json` alone, in every form, and repositories whose models are missing.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import { mockedName, mockMissing } from "#runtime/server/backends/mock/mock-missing.js";
 import { repository, startServer } from "../server/support.js";
@@ -115,10 +114,6 @@ test("a half float is the nearest one", async () => {
   expect(bytes.subarray(bytes.length - 4).toString("hex")).toBe("662e662e");
 });
 
-test("an input is returned", async () => {
-  expect((await ask("echo", [3, 4, 5])).data).toEqual([3, 4, 5]);
-});
-
 test("a table answers row by row, with its fault, and refuses what it does not know", async () => {
   expect((await ask("table", [2, 1, 2], [3, 1], "INT64")).data).toEqual([20, 10, 20]);
   expect(await ask("table", [3], [1, 1], "INT64")).toMatchObject({ status: 503, error: "three is away" });
@@ -131,15 +126,6 @@ test("a table answers row by row, with its fault, and refuses what it does not k
 test("a function answers; what it throws is the model's fault", async () => {
   expect((await ask("made", [3, 4])).data).toEqual([6, 8]);
   expect(await ask("made", [-1])).toMatchObject({ status: 500, error: "below zero" });
-});
-
-test("a delay counts as computing", async () => {
-  const began = performance.now();
-  await ask("slow", [1]);
-  expect(performance.now() - began).toBeGreaterThan(75);
-  const { body } = await server.json("/v2/models/slow/stats");
-  const { model_stats } = body as { model_stats: { inference_stats: { compute_infer: { ns: number } } }[] };
-  expect(model_stats[0]!.inference_stats.compute_infer.ns).toBeGreaterThan(75e6);
 });
 
 test("a repository without its models is served under its own configurations", async () => {
@@ -165,17 +151,6 @@ test("a mock that can't be made says which file and place is wrong", async () =>
   // A configuration that Triton refuses is refused all the same.
   expect((await ask("broken", [1])).error).toBe("Request for unknown model: 'broken' is not found");
   expect(server.log.join("")).toContain("'max_batch_size' must be non-negative value for broken");
-});
-
-test("--mock-missing stands alone, or takes true or false", () => {
-  const read = (flag: string): boolean | undefined => serveOptions([flag, "--model-repository", "models"]).mockMissing;
-  expect(["", "=true", "=1", "=false"].map(value => read(`--mock-missing${value}`) ?? false)).toEqual([
-    true,
-    true,
-    true,
-    false,
-  ]);
-  expect(() => read("--mock-missing=perhaps")).toThrow("invalid value for bool option: perhaps");
 });
 
 test.each([

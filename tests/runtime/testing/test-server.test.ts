@@ -10,10 +10,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { grpcClient, sendGrpc } from "#conformance/send-grpc.js";
-import { createManualClock, createTestServer, defineModel, fakeFaiss, fakeFeast } from "#runtime/testing/index.js";
+import { createTestServer, defineModel, fakeFaiss, fakeFeast } from "#runtime/testing/index.js";
 import { builtUrl } from "../../needs/built.js";
 import { recommend } from "../server/served-plan.js";
-import { repository } from "../server/support.js";
 
 const MODEL_REPO = fileURLToPath(new URL("../../../model-repo", import.meta.url));
 
@@ -49,21 +48,6 @@ describe("models written in the test", () => {
     expect((await asks(server.http, "double", "x", [1])).outputs![0]!.data).toEqual([2]);
     // @ts-expect-error there is no such model
     expect(() => server.model("triple")).toThrow("there is no model 'triple'; there are 'double'");
-  });
-
-  test("stream, decoupled", async () => {
-    const counts = defineModel({
-      inputs: { n: "INT32[1]" },
-      outputs: { i: "INT32[1]" },
-      decoupled: true,
-      *answer({ inputs }) {
-        for (let i = 0; i < inputs.n.data[0]!; i++) yield { i: [i] };
-      },
-    });
-    await using server = await createTestServer({ models: { counts } });
-    const seen: number[] = [];
-    for await (const { outputs } of server.stream("counts", { n: [3] })) seen.push(Number(outputs.i!.data[0]));
-    expect(seen).toEqual([0, 1, 2]);
   });
 
   test("that are written wrong are reported with model and tensor, and nothing stays behind", async () => {
@@ -111,17 +95,6 @@ describe("a compiled repository", () => {
       (await server.infer("recommend", ask, seeded)).ordered_ids,
     );
     expect(real.ordered_ids!.shape[0]).toBe(2);
-  });
-
-  test.each([
-    ["a double", { stages: { rank: () => ({}) } }, "there is no stage `rank`; there are `user`, `query`,"],
-    [
-      "a double",
-      { models: { recommnd: () => ({}) } },
-      "a double is of model 'recommnd', and no repository has it; there are 'recommend'",
-    ],
-  ])("%s of an unknown name lists the known ones, and nothing is left running", async (_, options, reason) => {
-    await expect(createTestServer(MODEL_REPO, options)).rejects.toThrow(reason);
   });
 
   test("names the stages that exist, and the mistakes of a replacement", async () => {
@@ -181,36 +154,11 @@ describe("a plan without its artefacts", () => {
     expect((await server.infer("recommend", { ...query, user_id: [8n] })).age!.data).toEqual(Int32Array.of(0));
   });
 
-  test("is mocked as a whole, and reports so, with `mockMissing`", async () => {
-    await using server = await createTestServer(
-      { plan: recommend("greedy") },
-      {
-        mockMissing: true,
-        stages: { ranking: ({ filtered_ids }) => ({ score: Array.from(filtered_ids as BigInt64Array, Number) }) },
-      },
-    );
-    expect((await server.infer("recommend", query)).ordered_ids__values!.data).toEqual(
-      BigInt64Array.of(8n, 7n, 6n, 5n, 4n),
-    );
-    expect(server.log.join("")).toContain(
-      "a mock stands in for stage 'recommend/retrieval': indexes/items.faiss is not in its folder",
-    );
-  });
-
   test("does not start where a stage that is left as it is misses its own", async () => {
     await expect(createTestServer({ plan: recommend("greedy") }, { stages })).rejects.toThrow(
       /failed to load 'recommend' version 1: .*rank/,
     );
   });
-});
-
-test("a typed client of the server is one call away, over either protocol", async () => {
-  await using server = await createTestServer({ models: { double } });
-  for (const protocol of ["grpc", "http"] as const) {
-    const client = await server.connect(protocol);
-    const { y } = await client.infer("double", { x: [1, 2] });
-    expect([...(y!.data as Float32Array)]).toEqual([2, 4]);
-  }
 });
 
 test("recorded requests have the client's headers, without its secrets", async () => {
@@ -240,83 +188,6 @@ test("recorded requests have the client's headers, without its secrets", async (
   expect([grpc, stream]).toEqual([called, called]);
   expect(inProcess).toEqual({});
 });
-
-test("a member of an ensemble is recorded with the headers of the ensemble's request, and a function reads them", async () => {
-  const io =
-    'input [ { name: "x" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]';
-  const map = 'input_map { key: "x" value: "x" } output_map { key: "y" value: "y" }';
-  const files = {
-    "member/config.pbtxt": `backend: "python" ${io}`,
-    "whole/config.pbtxt": `platform: "ensemble" ${io} ensemble_scheduling { step [ { model_name: "member" model_version: -1 ${map} } ] }`,
-  };
-  await using server = await createTestServer(repository([], files), {
-    models: { member: ({ headers }) => ({ y: headers["x-variant"] === "b" ? 2 : 1 }) },
-  });
-  const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] });
-  const ask = async (variant: string) => {
-    const response = await fetch(`${server.http}/v2/models/whole/infer`, {
-      method: "POST",
-      body,
-      headers: { "X-Variant": variant },
-    });
-    return ((await response.json()) as { outputs: { data: number[] }[] }).outputs[0]!.data;
-  };
-  expect([await ask("a"), await ask("b")]).toEqual([[1], [2]]);
-  const recorded = server.model("member").requests as readonly { headers: Record<string, string> }[];
-  expect(recorded.map(({ headers }) => headers["x-variant"])).toEqual(["a", "b"]);
-});
-
-test("a clock that the test moves decides how long a mock takes", async () => {
-  const clock = createManualClock(0);
-  const slow = defineModel({ inputs: { x: "FP32[1]" }, outputs: { y: "FP32[1]" }, mock: { delayMs: 60_000 } });
-  await using server = await createTestServer({ models: { slow } }, { clock });
-  let done = false;
-  const answer = server.infer("slow", { x: 1 }).then(() => {
-    done = true;
-  });
-  await clock.advance(59_999);
-  expect(done).toBe(false);
-  await clock.advance(1);
-  await answer;
-  expect(clock.now()).toBe(60_000);
-});
-
-test("fifty servers run side by side, each with its own answer", async () => {
-  const servers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) =>
-      createTestServer({
-        models: {
-          own: defineModel({
-            inputs: { x: "FP32[1]" },
-            outputs: { y: "FP32[1]" },
-            mock: { outputs: { y: { constant: i } } },
-          }),
-        },
-      }),
-    ),
-  );
-  const answers = await Promise.all(servers.map(server => asks(server.http, "own", "x", [0])));
-  expect(answers.map(({ outputs }) => outputs![0]!.data[0])).toEqual(servers.map((_, i) => i));
-  await Promise.all(servers.map(server => server.close()));
-});
-
-test("so do servers of one repository: FAISS, Feast and ONNX models, each with its own seed; the process ends by itself", async () => {
-  const script = `
-    import { createTestServer } from ${JSON.stringify(builtUrl("runtime/testing/index.js"))};
-    const servers = await Promise.all(Array.from({ length: 10 }, () => createTestServer("model-repo")));
-    const ask = server => server.infer("recommend", { user_id: [[512300022n]] }, { parameters: { seed: 5n } });
-    const answers = await Promise.all(servers.map(ask));
-    await Promise.all(servers.map(server => server.close()));
-    console.log(JSON.stringify(answers.map(({ ordered_ids }) => Array.from(ordered_ids.data, Number))));`;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
-    timeout: 60_000,
-    cwd: new URL("../../..", import.meta.url).pathname,
-  });
-  const answers = JSON.parse(stdout) as number[][];
-  expect(answers).toHaveLength(10);
-  expect(answers[0]).toHaveLength(10);
-  for (const answer of answers) expect(answer).toEqual(answers[0]);
-}, 90_000);
 
 test("a process ends by itself once its servers are closed, and leaves no file", async () => {
   const script = `

@@ -35,23 +35,6 @@ test("chunks of any sizes are one buffer, and at most twice their length is char
   );
 });
 
-test("other work runs between the parts of a large join", async () => {
-  const chunk = Buffer.alloc(2 ** 16, 7);
-  const segments = filled(
-    new MemoryBudget(),
-    Array.from({ length: 20 * 16 }, () => chunk),
-  );
-  let [turns, isJoined] = [0, false];
-  const joined = segments.join(never).then(bytes => {
-    isJoined = true;
-    return bytes;
-  });
-  for (; !isJoined; turns++) await turn();
-  expect(await joined).toHaveLength(20 * MIB);
-  // A segment has 4 MiB at most.
-  expect(turns).toBeGreaterThanOrEqual(4);
-});
-
 test("bytes that are discarded in the middle of a join leave no charge, then and afterwards", async () => {
   const budget = new MemoryBudget();
   const segments = filled(

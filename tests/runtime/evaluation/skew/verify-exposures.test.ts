@@ -149,14 +149,6 @@ describe("without skew", () => {
     ]);
     expect([found.otherPlans, found.otherArtefacts]).toEqual([[], []]);
   });
-  test("columns of stores without a history are named", async () => {
-    const { columns, notChecked } = await verifyExposures(join(served, "shop"), [log]);
-    expect(columns.map(({ column }) => column)).toEqual(["scaled_age", "chance", "score"]);
-    expect(notChecked).toContainEqual({
-      column: "item_price",
-      reason: "of an online store: name the history of its view with `--history item_features=FILES`",
-    });
-  });
   test("several sources: columns of a source are compared for its own items", async () => {
     const repo = await loggedRepository({
       log: `{ columns: [request[["country", "ids"]], pairs["tenfold"], nearest >> lambdaOp(candidate_ids => candidate_ids * 2, { name: "twice", dtype: "int64" })], candidates: { all: 1 }, personal: { country: "hash" } }`,
@@ -204,16 +196,6 @@ export default ensemble("filtered", ordering, { log: { columns: [], candidates: 
       column: "score",
       reason: expect.stringMatching(/mixScores` reads candidates that are not in the log$/),
     });
-  });
-  test("a request id that a client repeated is two lists", async () => {
-    const twice = join(folder, "twice.parquet");
-    const read = `read_parquet('${log}/*.parquet')`;
-    await sql(
-      `COPY (SELECT * REPLACE (CASE request_id WHEN 'q1' THEN 'q0' ELSE request_id END AS request_id) FROM ${read}) TO '${twice}'`,
-      "SELECT 1",
-    );
-    const { rows, compared, drift } = await verifyExposures(join(served, "shop"), [twice]);
-    expect([rows, compared, drift]).toEqual([160, 160, undefined]);
   });
 });
 

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
-import { openCassette } from "#runtime/server/recordings/cassette.js";
 import { createTestServer } from "#runtime/testing/index.js";
 import { compareTensors, ulpsBetween } from "#runtime/testing/recordings/compare-tensors.js";
 import { diff } from "#runtime/testing/recordings/diff.js";
@@ -127,44 +126,6 @@ test("an ensemble is walked from outside: the member that answers otherwise is n
     differences: [{ name: "OUT", text: "element [0]: 1 and 2" }],
     stage: { name: "first", difference: { name: "mid" } },
   });
-});
-
-test("a cassette has no stages, also where it holds an ensemble whose tensors are all named alike", async () => {
-  const io = (name: string) => `${name} [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [1] } ]`;
-  const member = (value: number) =>
-    `backend: "mock" ${io("input")} ${io("output")} parameters { key: "mock" value { string_value: '{"outputs":{"OUTPUT0":{"constant":${value}}}}' } }`;
-  const step = (model: string, from: string, to: string) =>
-    `{ model_name: "${model}" model_version: -1 input_map { key: "OUTPUT0" value: "${from}" } output_map { key: "OUTPUT0" value: "${to}" } }`;
-  const files = (second: number) => ({
-    "first/config.pbtxt": member(1),
-    "first/1/.keep": "",
-    "second/config.pbtxt": member(second),
-    "second/1/.keep": "",
-    "both/config.pbtxt": `platform: "ensemble" ${io("input").replace("OUTPUT0", "IN")} ${io("output")} ensemble_scheduling { step [ ${step("first", "IN", "mid")}, ${step("second", "mid", "OUTPUT0")} ] }`,
-    "both/1/.keep": "",
-  });
-  const cassette = await recordOf(repository([], files(7)), "alike", async url => {
-    await using client = await connect(url);
-    await client.infer("both", { IN: [5] });
-  });
-  await using changed = await createTestServer(repository([], files(8)));
-  const requests = await openCassette(cassette);
-  const recorded = await openDiffTarget(cassette, { requests });
-  const server = await openDiffTarget(changed.grpc);
-  const { exchanges } = await readCassette(cassette);
-  for (const [sides, text] of [
-    [[recorded, server], "element [0]: 7 and 8"],
-    [[server, recorded], "element [0]: 8 and 7"],
-  ] as const)
-    expect(await diff(exchanges, sides, { kind: "bits" })).toEqual([
-      {
-        line: exchanges[0]!.line,
-        model: "both",
-        differences: [expect.objectContaining({ name: "OUTPUT0", text })],
-      },
-    ]);
-  for (const target of [recorded, server]) await target.close();
-  await requests.close();
 });
 
 function merlon(args: readonly string[]) {

@@ -2,8 +2,7 @@
  * A recorder between TLS and TLS: a server whose certificate a private authority signed, clients with one of the recorder's. Some
  * exchanges can't be recorded.
  */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:https";
@@ -14,8 +13,6 @@ import { beforeAll, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 import { record } from "#runtime/testing/recordings/record.js";
-import { MERLON } from "../../../needs/built.js";
-import { untilWritten } from "../../../run/wait.js";
 import { makeCertificates } from "../../client/certificates.js";
 import { startServer } from "../../server/support.js";
 import { readCassette } from "./read-cassette.js";
@@ -79,37 +76,6 @@ test("gRPC and HTTP, with TLS towards the server and towards the clients", async
     record({ grpc: server.grpc, out: file("untrusted"), tls: { target: { ca: pem("other.pem") } } }),
   ).rejects.toThrow(/is not trusted/);
 });
-
-test("the command takes PEM files, and says which it lacks", async () => {
-  await using server = await secureServer();
-  const run = (...flags: string[]) => {
-    const child = spawn(process.execPath, [
-      MERLON,
-      "record",
-      "--target",
-      server.grpc,
-      "--out",
-      file("command.cassette"),
-      ...flags,
-    ]);
-    let text = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
-    return { child, ended: once(child, "exit").then(([code]) => ({ code, text })), text: () => text };
-  };
-  const missing = run("--ca", file("none.pem"));
-  expect(await missing.ended).toMatchObject({ code: 1, text: expect.stringContaining("--ca") });
-  const half = run("--listen-cert", file("server.pem"));
-  expect(await half.ended).toMatchObject({
-    code: 1,
-    text: expect.stringContaining("--listen-cert and --listen-key go together"),
-  });
-  const good = run("--ca", file("root.pem"), "--server-name", "triton.internal", "--target-http", server.http);
-  const at = await untilWritten(good.child, good.text, /gRPC (127\S+)/);
-  await using client = await connect(`grpc://${at[1]}`);
-  await client.infer("model", { x: [3, 4] });
-  good.child.kill("SIGINT");
-  expect(await good.ended).toMatchObject({ code: 0, text: expect.stringContaining("1 requests are in") });
-}, 60_000);
 
 test("generate and generate_stream are kept, and answered again over either call and over gRPC", async () => {
   const counts = defineModel({

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
-import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { MERLON } from "../../../needs/built.js";
 import { until } from "../../../run/wait.js";
@@ -47,25 +46,6 @@ test("typegen, client status and record end after 10 seconds by default", async 
   expect(ended).toEqual(commands.map(() => afterMs(10_000)));
   expect(["http.ts", "grpc.ts", "http.cassette", "grpc.cassette"].filter(name => existsSync(out(name)))).toEqual([]);
 }, 60_000);
-
-test("--deadline ends them earlier", async () => {
-  const url = `grpc://${address}`;
-  const cassette = out("early.cassette");
-  const ended = await Promise.all([
-    merlon("client", "status", "--url", url, "--deadline", "300"),
-    merlon("record", "--target", url, "--out", cassette, "--deadline", "0.3"),
-  ]);
-  expect(ended).toEqual([afterMs(300), afterMs(300)]);
-  const zero = await merlon("record", "--target", url, "--out", cassette, "--deadline", "0");
-  expect([zero.status, zero.text]).toEqual([1, expect.stringContaining("Write a number above 0.")]);
-}, 60_000);
-
-test("the recorder and a side of a comparison, as functions", async () => {
-  await expect(record({ http: `http://${address}`, out: out("a.cassette"), deadline: 200 })).rejects.toMatchObject({
-    code: "DEADLINE_EXCEEDED",
-  });
-  await expect(openDiffTarget(`http://${address}`, { deadline: 200 })).rejects.toThrow(/127\.0\.0\.1:\d+: .*200/);
-});
 
 test("diff ends where a model never answers, and names the line of the request", async () => {
   const twice = defineModel({
