@@ -111,7 +111,6 @@ export const LONG = Object.freeze([
   "tests/runtime/server/transport/http/recorded-http.test.ts",
   "tests/runtime/stores/databases/redis-faults.test.ts",
   "tests/deploy/deploy.test.ts",
-  "tests/runtime/stores/feast/feature-server.test.ts",
   "tests/walls/faiss-file.test.ts",
   "tests/runtime/client/contract.test.ts",
   "tests/runtime/server/transport/stalled-clients.test.ts",

@@ -5,7 +5,7 @@ import { connectionSettings } from "#runtime/stores/databases/connection-setting
 import { openVectorDatabase } from "#runtime/stores/databases/open-database.js";
 import { openPool } from "#runtime/stores/databases/pgvector/pg-client.js";
 import { vectorStoreContract } from "./contract.js";
-import { exactly, makeItems, makeQueries, textLeaf } from "./items.js";
+import { makeItems, makeQueries, textLeaf } from "./items.js";
 import { PASSWORD, startPostgres, type TestPostgres } from "./postgres-server.js";
 import { faultOf, loadItems, withDatabase } from "./stores.js";
 
@@ -55,21 +55,6 @@ const { storeOf, server } = vectorStoreContract<TestPostgres>({
 });
 const pgStore = (table: string, more: object = {}) =>
   storeOf(table, { dimension: 16, index: "hnsw", ...more }) as PgvectorStore;
-
-test("a request may have many conditions", async () => {
-  const asked = Array.from({ length: 80 }, (_, i) => ({
-    vector: makeQueries(1)[0]!,
-    k: 3,
-    filter: {
-      attribute: "stock",
-      among: Array.from({ length: 200 }, (__, j) => BigInt(i + j)),
-      negated: false,
-    } as const,
-  }));
-  const found = await withDatabase(storeOf("items"), database => database.search(asked));
-  for (const [i, query] of asked.entries())
-    expect([...found[i]!.ids]).toEqual(exactly(makeItems(1000), query).map(({ id }) => id));
-}, 60_000);
 
 describe("an index", () => {
   test("is built with the links and the candidates of its file", async () => {

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
-import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
 const table = join(folder, "items.embedding");
@@ -53,31 +52,6 @@ describe("an embedding table", () => {
     const others = [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n, ...IDS.map(id => id + 2n ** 32n)];
     for (const id of others) expect(find(id)).toBe(-1);
     open.close();
-  });
-  test("the cache keeps frequently used rows, within its bytes, for any other requests", () => {
-    const reads: number[] = [];
-    const hot = hotRows(4, 2 * 8 * (4 * 4 + 5) + 2, (row, into) => {
-      reads.push(row);
-      into.fill(row);
-    });
-    expect(hot.memory).toBe(2 * 8 * (4 * 4 + 5) + 2);
-    const found = new Float32Array(8);
-    const ask = (row: number) => {
-      hot.copy(row, found, 4);
-      expect([...found]).toEqual([0, 0, 0, 0, row, row, row, row]);
-    };
-    for (let i = 0; i < 500; i++) {
-      ask(6);
-      ask(7);
-      ask(100 + i);
-    }
-    expect(reads.filter(row => row === 6 || row === 7)).toEqual([6, 7]);
-    expect(reads).toHaveLength(502);
-    // A read that fails leaves nothing behind under its name.
-    const broken = hotRows(1, 1e3, () => {
-      throw new Error("no disk");
-    });
-    for (let i = 0; i < 2; i++) expect(() => broken.copy(3, found, 0)).toThrow("no disk");
   });
   test("a table that is truncated while it is served fails the request, with a fix", () => {
     const cut = join(folder, "cut.embedding");

@@ -30,7 +30,7 @@ const JOINS = [
   { name: "shop", type: "STRING" },
 ] as const;
 const encodeKey = keyEncoder(JOINS, 3);
-export const shopOf = (i: number) => `shop ${i % 7}`;
+const shopOf = (i: number) => `shop ${i % 7}`;
 export const keyOf = (i: number) => encodeKey([BigInt(i), shopOf(i)]);
 const cellOf = (feature: (typeof FEATURES)[number], x: number) => {
   const texts = (n: number) => "ab".repeat(n % 40);

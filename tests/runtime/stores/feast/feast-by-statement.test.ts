@@ -8,8 +8,6 @@ import { expect, test } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { MOST_FEATURES } from "#runtime/stores/feast/packed-cells.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { scalars } from "../../../operators/step.js";
 import { fixture } from "./every-type.js";
 
@@ -35,30 +33,6 @@ async function open(at: string, memoryMb: number) {
     close: () => store.close(),
   };
 }
-
-test("a view of as many features as one statement reads, and of one more", async () => {
-  for (const count of [MOST_FEATURES, MOST_FEATURES + 1]) {
-    const at = mkdtempSync(join(tmpdir(), "merlon-feast-"));
-    const features = Array.from({ length: count }, (_, i) => ({ name: `f${i}`, type: "INT64" as const }));
-    writeFeastRepository(at, {
-      ...{ project: "p", timestamp: 1, entities: [{ name: "id", joinKey: "id", type: "INT64" }] },
-      views: [
-        {
-          ...{ name: "wide", entities: ["id"], features },
-          source: { name: "s", path: "s.parquet", timestampField: "ts" },
-          rows: { id: [7n], ...Object.fromEntries(features.map(({ name }, i) => [name, [BigInt(i)]])) },
-        },
-      ],
-    });
-    const repository = readFeastRepository(at);
-    const view = findView(repository.registry, "wide")!;
-    const store = await openStore(repository, { memoryMb: 0 });
-    const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
-    const answer = await reader.getOnline(new Map([["id", scalars("int64", [7n])]]), 1);
-    expect(answer.map(({ values }) => Number(values[0]))).toEqual(features.map((_, i) => i));
-    await store.close();
-  }
-});
 
 test("cut, replaced and mended in mid-run, without a reload", async () => {
   const at = folder();

@@ -124,26 +124,6 @@ describe.each([
     // Each way was taken.
     expect(Math.min(...Object.values(how))).toBeGreaterThan(0);
   }, 120_000);
-
-  test("updates are found by their pages", () => {
-    fc.assert(
-      fc.property(fc.array(update, { minLength: 1, maxLength: 6 }), batch => {
-        const store = makeStore();
-        const order = store.order(features, eventTimes);
-        const before = takeAll(order);
-        const then = answers(order, before);
-        write(store.file, db => {
-          for (const one of batch) one(db);
-        });
-        const { held, how } = follow(order, before);
-        expect(how).toBe("changes");
-        expect(answers(order, held)).toEqual(answers(order, takeAll(order)));
-        // A run that began before continues with its snapshot.
-        expect(answers(order, before)).toEqual(then);
-      }),
-      { numRuns: 15 },
-    );
-  }, 120_000);
 });
 
 test("a served store follows writes and deletes, and a run continues with its snapshot", async () => {

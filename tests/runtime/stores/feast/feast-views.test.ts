@@ -4,10 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { column as schema } from "#contract/schema.js";
-import { projectedView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
-import { openStore } from "#runtime/stores/feast/open-store.js";
 import { plain as plainColumn, run, scalars } from "../../../operators/step.js";
 import { fixture, repositoryOf } from "./every-type.js";
 
@@ -29,48 +27,11 @@ describe.each(["views-0.31", "views-0.67"])("%s", name => {
       expect(records.map(record => plain(record.user_id))).toEqual([1, 9]);
     }
   });
-
-  test("time to live, keys and sources have other positions in a stream view", () => {
-    const views = new Map(repositoryOf(name).registry.views.map(view => [view.name, view]));
-    expect(views.get("stream")).toMatchObject({
-      ttlSeconds: 30 * 86400,
-      online: true,
-      joinKeys: [{ name: "user_id", type: "INT64" }],
-      source: { path: "data/rows.parquet", timestampColumn: "ts" },
-    });
-    expect(
-      views
-        .get("stream")!
-        .features.map(f => f.name)
-        .sort(),
-    ).toEqual(["a", "b"]);
-    expect(views.get("plain")).toMatchObject({ ttlSeconds: 3 * 86400, source: { path: "data/rows.parquet" } });
-  });
 });
 
 describe("a service that takes one view twice, under other names and by other keys", () => {
   const name = "views-0.31";
   const { reader__a, writer__a } = feastAnswers(name).author!;
-
-  test.each([0, 256])("in one look-up (memoryMb %i)", async memoryMb => {
-    const repository = repositoryOf(name);
-    const views = repository.registry.services[0]!.views.map(of => projectedView(repository.registry, of)!);
-    expect(views.map(view => [view.name, view.aliasOf])).toEqual([
-      ["reader", "plain"],
-      ["writer", "plain"],
-    ]);
-    const store = await openStore(repository, { memoryMb });
-    const reads = views.map(view => ({ view, features: view.features }));
-    const reader = await store.prepare(reads, { bytes: "utf8", eventTimes: false });
-    const keys = new Map([
-      ["user_id", scalars("int64", [1, 2])],
-      ["author_id", scalars("int64", [2, 9])],
-    ]);
-    const found = await reader.getOnline(keys, 2);
-    const values = found.map(col => [...col.status].map((known, i) => (known === 1 ? Number(col.values[i]) : null)));
-    expect(values).toEqual([reader__a, writer__a]);
-    await store.close();
-  });
 
   test("by `merlon feast get`", async () => {
     const keys = new Map([

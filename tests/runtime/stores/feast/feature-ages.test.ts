@@ -70,12 +70,3 @@ test("values older than the time to live are outdated and left out, others are a
     { numRuns: 300 },
   );
 });
-
-test("a feature without such values stays itself, with its times", () => {
-  const feature: FeatureColumn = {
-    values: BigInt64Array.of(7n, 0n),
-    status: Uint8Array.of(present, notFound),
-    eventSeconds: Float64Array.of(NOW - 5, NOW - 500),
-  };
-  expect(withoutOutdated(feature, 5, NOW)).toBe(feature);
-});

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { missingValues, prepareMissing } from "#runtime/stores/feast/feature-defaults.js";
+import { prepareMissing } from "#runtime/stores/feast/feature-defaults.js";
 import { FEATURE_STATUS, type FeatureColumn } from "#runtime/stores/feast/store.js";
 import { lists, plain, scalars } from "../../../operators/step.js";
 
@@ -98,14 +98,6 @@ describe("a column", () => {
 });
 
 describe("a default", () => {
-  test("has the type of its column", () => {
-    expect(missingValues(schemaOf("int64", false), { default: 7 })).toEqual({ default: BigInt64Array.of(7n) });
-    expect(missingValues(schemaOf("float32", true), { default: [0.5, 1] })).toEqual({
-      default: Float32Array.of(0.5, 1),
-    });
-    expect(missingValues(schemaOf("string", false), { default: "x" })).toEqual({ default: ["x"] });
-    for (const rule of ["null", "error"] as const) expect(missingValues(schemaOf("int64", false), rule)).toBe(rule);
-  });
   test("that does not fit is refused", () => {
     for (const [dtype, value] of [
       ["int64", 0.5],

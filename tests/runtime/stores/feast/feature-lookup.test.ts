@@ -77,50 +77,6 @@ describe("one view", () => {
   });
 });
 
-describe("several views", () => {
-  const params: Params = {
-    view: ["users", "items"],
-    entityColumn: { user_id: "user_id", item_id: "item_id" },
-    features: { age: "users:age", price: "items:price", of_item: "items:age" },
-  };
-  test("have the features that are named after them, view by view", () => {
-    const outputs = [column("price", "float64"), age, column("of_item", "float32")];
-    const { reads, wanted, joins } = lookup(params, ["user_id", "item_id"], outputs);
-    expect(reads.map(({ view: of, features }) => [of.name, features.map(({ name }) => name)])).toEqual([
-      ["users", ["age"]],
-      ["items", ["price", "age"]],
-    ]);
-    expect(wanted.map(({ schema }) => schema.name)).toEqual(["age", "price", "of_item"]);
-    expect(joins.map(({ name, input }) => [name, input])).toEqual([
-      ["user_id", 0],
-      ["item_id", 1],
-    ]);
-    const keys = ["user_id", "item_id"].map(name => ({ name, input: ["user_id", "item_id"].indexOf(name) }));
-    expect(
-      lookup({ ...params, view: ["users", "pairs"], features: {} }, ["user_id", "item_id"], []).joins,
-    ).toMatchObject(keys);
-  });
-  test("under other names are the same view by other keys", () => {
-    const found = lookup(
-      {
-        ...{ view: ["reader", "writer"], features: { a: "reader:age", b: "writer:age" } },
-        aliases: {
-          reader: { view: "users", joinKeys: {} },
-          writer: { view: "users", joinKeys: { user_id: "author" } },
-        },
-        entityColumn: { user_id: "user_id", author: "author" },
-      },
-      ["user_id", "author"],
-      [column("a", "int64"), column("b", "int64")],
-    );
-    expect(found.reads.map(({ view: of }) => [of.name, of.aliasOf])).toEqual([
-      ["reader", "users"],
-      ["writer", "users"],
-    ]);
-    expect(found.joins.map(({ name }) => name)).toEqual(["user_id", "author"]);
-  });
-});
-
 describe("a fault", () => {
   test("names a view, with those that there are", () => {
     expect(said({ view: "gone" }, ["user_id"], [])).toBe(

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FeatureQuestion, getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 
@@ -73,21 +73,6 @@ describe("records", () => {
       { user_id: 2n, tags: ["c"] },
     ]);
   });
-  test("have features of several views under their full names, paired by position", async () => {
-    expect(await get({ user_id: ["1", "2"], item_id: ["8", "7"] }, { service: "both" })).toEqual([
-      { user_id: 1n, item_id: 8, "users:age": 30, "items:price": 2.5 },
-      { user_id: 2n, item_id: 7, "users:age": null, "items:price": 1.5 },
-    ]);
-  });
-  test("have some features alone, each in one of the views at least; a view without any is not looked up", async () => {
-    const features = ["price", "age"];
-    expect(await get({ user_id: ["1"], item_id: ["7"] }, { views: ["users", "items"], features })).toEqual([
-      { user_id: 1n, item_id: 7, "users:age": 30, "items:price": 1.5 },
-    ]);
-    expect(await get({ item_id: ["7"] }, { views: ["users", "items"], features: ["price"] })).toEqual([
-      { item_id: 7, price: 1.5 },
-    ]);
-  });
   test("are of entities with several keys", async () => {
     expect(await get({ shop: ["y", "z"], user_id: ["1", "1"] }, { views: ["visits"] })).toEqual([
       { user_id: 1n, shop: "y", count: 5n },
@@ -96,30 +81,7 @@ describe("records", () => {
   });
 });
 
-/** A repository with one view of the features `known` and `odd`, without services. */
-function smallRepository(): string {
-  const at = mkdtempSync(join(tmpdir(), "merlon-get-small-"));
-  onTestFinished(() => rmSync(at, { recursive: true }));
-  writeFeastRepository(at, {
-    ...{ project: "p", timestamp: 1_700_000_000 },
-    entities: [{ name: "user", joinKey: "user_id", type: "INT64" }],
-    views: [
-      {
-        ...{ name: "users", entities: ["user"], source: { name: "s", path: "s.parquet", timestampField: "event" } },
-        features: ["known", "odd"].map(name => ({ name, type: "INT32" })),
-        rows: { user_id: [1n], known: [5], odd: [6] },
-      },
-    ],
-  });
-  return at;
-}
-
 describe("a fault names", () => {
-  test("that the repository has no service at all", async () => {
-    await expect(getFeatures(smallRepository(), { keys: new Map(), service: "all" })).rejects.toThrow(
-      "the repository has no service `all`; it has none.",
-    );
-  });
   test("a view, a service, or neither", async () => {
     expect(await said({}, { views: ["gone"] })).toBe(
       "INVALID_ARGUMENT: the repository has no view `gone`; it has `users`, `items`, `visits`.",

@@ -1,24 +1,9 @@
 // Commands are the bytes that ioredis writes, replies those of a Redis server; whatever else arrives is refused.
 import fc from "fast-check";
-import { Command } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { encodeHmgets, type HashReplies, hashReplyReader, MalformedReply } from "#runtime/stores/feast/hmget.js";
+import { type HashReplies, hashReplyReader, MalformedReply } from "#runtime/stores/feast/hmget.js";
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map(made => Buffer.from(made));
-
-test("commands are those of ioredis", () => {
-  const fields = fc.array(bytes, { minLength: 1, maxLength: 4 });
-  fc.assert(
-    fc.property(fc.array(bytes, { maxLength: 5 }), fields, (keys, of) => {
-      const theirs = keys.map(key =>
-        Buffer.from(new Command("HMGET", [key, ...of]).toWritable(new (class {})() as never)),
-      );
-      // The name of a command has no case.
-      const ours = encodeHmgets(keys, of).toString("latin1").replaceAll("\r\nHMGET\r\n", "\r\nhmget\r\n");
-      expect(ours).toBe(Buffer.concat(theirs).toString("latin1").replaceAll("\r\nHMGET\r\n", "\r\nhmget\r\n"));
-    }),
-  );
-});
 
 /** A server's reply: null for no value, a text for an error in place of a reply. */
 type Reply = readonly (Buffer | null)[] | string;

@@ -1,5 +1,4 @@
 /** A Feast repository with one view `v` of an entity `id`: a number `n` and a text `s` for each. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 
 export interface OneViewRows {
@@ -36,10 +35,3 @@ export const writeOneView = (folder: string, { id, n, s }: OneViewRows, type: "I
       },
     ],
   });
-
-/** Changes one byte of the last place where a store has this text. */
-export function damageText(file: string, text: string): void {
-  const bytes = readFileSync(file);
-  bytes[bytes.lastIndexOf(text)]! += 1;
-  writeFileSync(file, bytes);
-}

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Secret } from "#contract/secret.js";
-import { clientOptions, connected, makeSingle } from "#runtime/stores/feast/redis-client.js";
+import { connected, makeSingle } from "#runtime/stores/feast/redis-client.js";
 import { redisAt } from "./every-redis.js";
 import { startRedis } from "./redis-server.js";
 
@@ -28,26 +28,4 @@ test("the first database is not selected, and another one is", async () => {
   expect(await valueIn(0, reader)).toBe("first");
   await expect(valueIn(3, reader)).rejects.toThrow(/NOPERM.*select/);
   expect(await valueIn(3, {})).toBeNull();
-});
-
-test.each([
-  ["without a passphrase", {}, {}],
-  ["with one", { passphrase: new Secret("opens") }, { passphrase: "opens" }],
-])("a client certificate %s", (_, given, passphrase) => {
-  const tlsClient = { certificate: "/dev/null", key: "/dev/null", keyWritten: "k.pem", ...given };
-  const empty = Buffer.alloc(0);
-  expect(clientOptions({ ...redisAt(1), tls: true, tlsClient }, TIMEOUT_MS).tls).toStrictEqual({
-    ...{ rejectUnauthorized: true, cert: empty, key: empty },
-    ...passphrase,
-  });
-});
-
-test.each([
-  ["certificate authority", "ca.pem", { tlsAuthority: "/none/ca.pem" }],
-  ["client certificate", "c.pem", { tlsClient: { certificate: "/none/c.pem", key: "/none/k.pem", keyWritten: "k" } }],
-  ["private key", "k.pem", { tlsClient: { certificate: "/dev/null", key: "/none/k.pem", keyWritten: "k.pem" } }],
-])("a %s that is missing is named", (what, file, given) => {
-  expect(() => clientOptions({ ...redisAt(1), tls: true, ...given }, TIMEOUT_MS)).toThrow(
-    `the ${what} /none/${file} of the online store can not be read (ENOENT).`,
-  );
 });

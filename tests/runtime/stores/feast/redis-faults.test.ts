@@ -48,15 +48,6 @@ describe("a store that is away", () => {
       `UNAVAILABLE ${WHERE} can not be reached: ${reason}. ${way}`,
     );
   });
-  test("has the last error of its client as the reason, and for a cluster that of its node", () => {
-    const { away, client } = faults();
-    client.emit("error", new Error("first"));
-    client.emit(
-      "error",
-      Object.assign(new Error("Failed to refresh slots cache"), { lastNodeError: new Error(" node ") }),
-    );
-    expect(said(away(new Error("closed")))).toBe(`UNAVAILABLE ${WHERE} can not be reached: node. ${START}`);
-  });
   test("has no cause and no secret in its fault", () => {
     const { away } = faults({ password: new Secret("s3cret") });
     const fault = away(Object.assign(new Error("AUTH s3cret failed"), { command: { args: ["s3cret"] } }));

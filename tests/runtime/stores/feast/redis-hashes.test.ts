@@ -87,75 +87,6 @@ describe("a cluster", () => {
     reader.close();
     await expect.poll(async () => (await readers()).hmget).toBeUndefined();
   });
-
-  test("that a server joins and leaves: it has a connection while it has slots", async () => {
-    const { cluster, keys, expected, reader } = await filledCluster(50);
-    const moving = keys.find(key => keySlot(key) <= 8191)!;
-    const slot = keySlot(moving);
-    // It stays a master without slots.
-    const third = await startRedis(["--cluster-enabled", "yes", "--cluster-allow-replica-migration", "no"]);
-    onTestFinished(() => third.stop());
-    const nodes = [...cluster.nodes, third].map(node => node.client());
-    await nodes[0]!.call("CLUSTER", "MEET", "127.0.0.1", third.port, third.busPort);
-    for (const node of nodes)
-      await expect
-        .poll(() => node.call("CLUSTER", "INFO"), { timeout: 20_000 })
-        .toMatch(/cluster_state:ok.*known_nodes:3/s);
-    const move = async (from: number, to: number) => {
-      const ids = await Promise.all(nodes.map(node => node.call("CLUSTER", "MYID") as Promise<string>));
-      await nodes[to]!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from]!);
-      await nodes[from]!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to]!);
-      const port = [...cluster.ports, third.port][to]!;
-      await nodes[from]!.call("MIGRATE", "127.0.0.1", port, moving, 0, 5000);
-      for (const node of nodes) await node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to]!);
-    };
-    /** Connections of the reader to the third server, after every key was read. */
-    const readers = async () => {
-      expect(await valuesOf(reader, keys)).toEqual(expected);
-      return (await connectionsOf(nodes[2]!)).filter(({ command }) => command === "hmget").length;
-    };
-    expect(await readers()).toBe(0);
-    await move(0, 2);
-    await expect.poll(readers, { timeout: 20_000 }).toBe(1);
-    await move(2, 0);
-    await expect.poll(readers, { timeout: 20_000 }).toBe(0);
-    await move(0, 2);
-    await expect.poll(readers, { timeout: 20_000 }).toBe(1);
-  });
-
-  test("that refuses a key says so, by its own connection and by the client", async () => {
-    const { cluster, keys, reader } = await filledCluster(20);
-    const asked = [...keys, Buffer.from("text")];
-    const admins = cluster.nodes.map(node => node.client());
-    const client = new Cluster(cluster.ports.map(port => ({ host: "127.0.0.1", port })));
-    onTestFinished(() => client.disconnect());
-    await client.set("text", "no hash");
-    const refused = {
-      code: "INVALID_ARGUMENT",
-      message: expect.stringMatching(/refuses key 20: WRONGTYPE .* no hash/),
-    };
-    await expect(valuesOf(reader, asked)).rejects.toMatchObject(refused);
-    for (const admin of admins)
-      for (const { id } of (await connectionsOf(admin)).filter(({ command }) => command === "hmget"))
-        await admin.client("KILL", "ID", id);
-    await expect(valuesOf(reader, asked)).rejects.toMatchObject(refused);
-  });
-
-  test("of which a server is killed: a fault inside the deadline", async () => {
-    const cluster = await startRedisCluster();
-    onTestFinished(() => cluster.stop());
-    const reader = await readerOf(cluster.ports, 500);
-    const keys = keysOf(20);
-    expect(await valuesOf(reader, keys)).toEqual(keys.map(() => null));
-    const log = vi.spyOn(console, "error");
-    onTestFinished(() => log.mockRestore());
-    await cluster.nodes[1]!.kill();
-    const began = performance.now();
-    await expect(valuesOf(reader, keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    expect(performance.now() - began).toBeLessThan(1500);
-    // ioredis writes errors that nothing listens to.
-    expect(log).not.toHaveBeenCalled();
-  });
 });
 
 test("requests side by side get their own replies, also those after a cancelled one", async () => {
@@ -216,16 +147,5 @@ describe("a server that", () => {
         reason: { code: "UNAVAILABLE", message: expect.stringMatching(/did not answer/) },
       });
     await expect.poll(() => valuesOf(reader, [Buffer.from("k")]).catch(() => "away")).toEqual(["1"]);
-  });
-
-  test("closes in the middle of a reply is away", async () => {
-    const server = await fakeRedis(socket => {
-      socket.end("*2\r\n$5\r\n123");
-    });
-    const reader = await readerOf([server.port], 500);
-    await expect(valuesOf(reader, [Buffer.from("k")])).rejects.toMatchObject({
-      code: "UNAVAILABLE",
-      message: expect.stringMatching(/can not be reached: Connection is closed/),
-    });
   });
 });

@@ -6,12 +6,10 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { WorkerHost } from "#contract/workers/worker-host.js";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
-import type { ThreadOrder } from "#runtime/stores/feast/snapshot-reply.js";
 import { openSnapshotStore, type SnapshotFiles } from "#runtime/stores/feast/snapshot-store.js";
 import type { FeatureReader } from "#runtime/stores/feast/store.js";
 import { scalars } from "../../../operators/step.js";
@@ -164,52 +162,3 @@ test("readers follow the file together, and no run sees two states", { timeout: 
     { numRuns: RUNS, endOnFailure: true },
   );
 });
-
-/** The threads of a file that have been ended. An earlier test may have left one that ends now. */
-function watchThreads(file: string): { ended(): readonly unknown[] } {
-  const call = vi.spyOn(WorkerHost.prototype, "call");
-  const end = vi.spyOn(WorkerHost.prototype, "end");
-  const isAbout = (thread: unknown): boolean => {
-    const [, argument] = call.mock.calls[call.mock.contexts.indexOf(thread as WorkerHost<object>)] ?? [];
-    return argument !== undefined && (argument as ThreadOrder).orders[0]?.file === file;
-  };
-  return {
-    ended: () => end.mock.results.flatMap(({ value }, i) => (isAbout(end.mock.contexts[i]) ? [value] : [])),
-  };
-}
-
-test("a file that cannot be read has one warning until it can be read again", async () => {
-  const folder = mkdtempSync(join(root, "warned-"));
-  cpSync(join(root, "first"), folder, { recursive: true });
-  const view = findView(readFeastRepository(folder).registry, "v")!;
-  const file = join(folder, "data/online_store.db");
-  const good = readFileSync(file);
-  const store = openSnapshotStore(file, 3, 2 ** 24);
-  const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
-  const now = performance.now.bind(performance);
-  let later = 0;
-  vi.spyOn(performance, "now").mockImplementation(() => now() + later);
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const threads = watchThreads(file);
-  let looks = 0;
-  /** @returns how many warnings there are after a look at the file */
-  const lookAt = async (bytes: Uint8Array): Promise<number> => {
-    writeFileSync(file, bytes);
-    later += 2000;
-    await answersOf(reader, ["n"]);
-    looks++;
-    await vi.waitFor(() => expect(threads.ended()).toHaveLength(looks), { timeout: 30_000 });
-    await Promise.all(threads.ended());
-    return warn.mock.calls.length;
-  };
-  const broken = (text: string) => Buffer.from(text.repeat(1000));
-  expect(await lookAt(broken("junk"))).toBe(1);
-  expect(await lookAt(broken("other junk"))).toBe(1);
-  expect(await lookAt(good)).toBe(1);
-  expect(await lookAt(broken("junk"))).toBe(2);
-  expect(warn.mock.calls[0]).toEqual([
-    expect.stringMatching(/online_store\.db.* What was read before is served on\.$/),
-    "MerlonWarning",
-  ]);
-  await store.close();
-}, 150_000);

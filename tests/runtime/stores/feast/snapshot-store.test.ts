@@ -102,12 +102,6 @@ describe("a large file", () => {
     truncateSync(file, 8 << 20);
     return open;
   };
-  test("whose thread fails is unavailable; the thread ends in the background", async () => {
-    const open = large("failed");
-    vi.spyOn(WorkerHost.prototype, "call").mockRejectedValue(new Error("no room"));
-    await expect(open()).rejects.toMatchObject({ code: "UNAVAILABLE", message: "no room" });
-    expect(vi.mocked(inBackground).mock.calls.map(([, doing]) => doing)).toEqual(["ending the snapshot thread"]);
-  });
   test("whose thread ends is a fault of the server", async () => {
     const open = large("ended");
     const { call } = WorkerHost.prototype;
