@@ -99,6 +99,14 @@ test.each([
   expect(readSharedSync(path, SIZE).bytes[0]).toBe(7);
 });
 
+test("a file of the folder that others can write is not mapped", async () => {
+  const path = source("a", 7);
+  await settle();
+  const copy = sharedCopySync(path)!;
+  chmodSync(copy.path, 0o666);
+  expect(sharedCopySync(path)).toBeUndefined();
+});
+
 test("a table is computed once, and a damaged one is refused by its name", () => {
   const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   let filled = 0;
@@ -138,6 +146,20 @@ async function startOther(path: string) {
   const answer = async () => Number(String((await once(child.stdout, "data"))[0]));
   return { child, first: await answer(), answer };
 }
+
+test("processes that start together write one file; the last one that ends removes it and the folder", async () => {
+  const path = source("a", 9);
+  await settle();
+  const others = await Promise.all([1, 2, 3].map(() => startOther(path)));
+  expect(others.map(({ first }) => first)).toEqual([9, 9, 9]);
+  expect(files()).toHaveLength(1);
+  for (const [i, { child }] of others.entries()) {
+    child.stdin.write("exit\n");
+    await once(child, "exit");
+    if (i < 2) expect(files()).toHaveLength(1);
+  }
+  expect(existsSync(shared())).toBe(false);
+});
 
 test("a process that is killed leaves its file to the next one, which removes it", async () => {
   const path = source("a", 9);

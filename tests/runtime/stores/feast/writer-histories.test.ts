@@ -1,5 +1,5 @@
 /** Random batches, written to SQLite and Redis one after the other, some of them broken off: a read equals a model. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -121,6 +121,25 @@ describe("SQLite", () => {
       }),
       { numRuns: 8 },
     );
+  });
+
+  test("that is damaged is named, and left as it is", async () => {
+    const { repository, view, file } = repositoryOf();
+    writeFileSync(file, "junk".repeat(1000));
+    await expect(openOnlineWriter(repository, view)).rejects.toThrow(
+      `the online store ${file} cannot be written: file is not a database`,
+    );
+    expect(readFileSync(file, "utf8")).toBe("junk".repeat(1000));
+  });
+
+  test("is not changed while another process writes it", async () => {
+    const { repository, view, file } = repositoryOf();
+    const writer = await openOnlineWriter(repository, view);
+    const db = new Database(file, { timeout: 0 });
+    expect(() => db.exec("BEGIN IMMEDIATE")).toThrow("database is locked");
+    await writer.close();
+    db.exec("BEGIN IMMEDIATE; COMMIT");
+    db.close();
   });
 });
 

@@ -1,3 +1,8 @@
+/**
+ * A recorder under faults: a full disk, an unavailable configuration at first, clients that hang up, and secrets. Recorded exchanges are
+ * complete, and others are counted.
+ */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect as connectSocket } from "node:net";
@@ -11,7 +16,8 @@ import { diff } from "#runtime/testing/recordings/diff.js";
 import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { createRecordFile } from "#runtime/testing/recordings/record-file.js";
-import { until } from "../../../run/wait.js";
+import { MERLON } from "../../../needs/built.js";
+import { until, untilWritten } from "../../../run/wait.js";
 import { readCassette } from "./read-cassette.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-faults-"));
@@ -134,6 +140,38 @@ test("a full disk: the recorder says so, counts what is lost, and passes everyth
   expect(warnings).toEqual([expect.stringContaining("/dev/full is not written any more: ENOSPC")]);
 });
 
+test("merlon record ends with 1 and the count where its disk was full", async () => {
+  await using server = await createTestServer({ models: { twice } });
+  const child = spawn(process.execPath, [MERLON, "record", "--target", server.http, "--out", "/dev/full"]);
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
+  const ended = new Promise<number | null>(resolve => child.on("exit", resolve));
+  await until("its address", () => /HTTP 127.0.0.1:\d+/.test(text));
+  const [, port] = /HTTP 127.0.0.1:(\d+)/.exec(text)!;
+  const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [4] }] });
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/models/twice/infer`, { method: "POST", body });
+  expect(await answer.json()).toMatchObject({ outputs: [{ data: [8] }] });
+  child.kill("SIGINT");
+  expect(await ended).toBe(1);
+  expect(text).toContain("/dev/full has 0 requests; 1 more were not recorded: ENOSPC");
+}, 30_000);
+
+test("merlon record ends with 1 and the count where it could not read a request", async () => {
+  await using server = await createTestServer({ models: { twice } });
+  const out = join(folder, "unreadable.cassette");
+  const child = spawn(process.execPath, [MERLON, "record", "--target", server.http, "--out", out]);
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
+  const ended = new Promise<number | null>(resolve => child.on("exit", resolve));
+  const [, port] = await untilWritten(child, () => text, /HTTP 127.0.0.1:(\d+)/);
+  const url = `http://127.0.0.1:${port}/v2/models/twice/infer`;
+  expect((await fetch(url, { method: "POST", body: "no JSON" })).ok).toBe(false);
+  expect(await inferTwice(Number(port), 3)).toBe(200);
+  child.kill("SIGINT");
+  expect(await ended).toBe(1);
+  expect(text).toContain(`1 requests are in ${out}; 1 more were not recorded, for the reasons above.`);
+}, 30_000);
+
 test("a write that fails in the middle leaves whole records", async () => {
   const path = join(folder, "short.cassette");
   const file = await createRecordFile(path, () => {});
@@ -215,4 +253,30 @@ test("a server equals itself: repeats, parameters, versions, outputs and refusal
   expect((await diff(exchanges, copied, { kind: "bits" })).flatMap(({ differences }) => differences)).toEqual([]);
   for (const side of [...sides, copied[0]]) await side.close();
   await requests.close();
+});
+
+test("a version that was recorded is served, and answers its own requests", async () => {
+  const out = join(folder, "versions.cassette");
+  await using server = await createTestServer({ models: { twice } });
+  const recording = await record({ grpc: `grpc://${server.grpc}`, out });
+  await using client = await connect(`grpc://127.0.0.1:${recording.ports.grpc}`);
+  await client.infer("twice", { x: [1] });
+  await recording.stop();
+  // The same exchange as versions 3 and 12 would have answered it.
+  const text = readFileSync(out, "utf8");
+  const line = text.split("\n").find(one => one.includes('"kind":"infer"'))!;
+  const of = (version: number): string => {
+    const json = JSON.parse(line);
+    json.answers[0].version = String(version);
+    json.answers[0].outputs[0].data = [version];
+    return `${JSON.stringify(json)}\n`;
+  };
+  writeFileSync(out, text.replace(`${line}\n`, `${of(3)}${of(12)}`));
+  await using replay = await createTestServer({ cassette: out });
+  const y = async (version?: number) => {
+    const { y: found } = await replay.infer("twice", { x: [1] }, version ? { version } : {});
+    return (found!.data as Float32Array)[0];
+  };
+  expect([await y(3), await y(12), await y()]).toEqual([3, 12, 12]);
+  await expect(y(1)).rejects.toThrow();
 });
