@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { joinFeedback } from "#runtime/etl/feedback/join.js";
-import type { JoinOptions } from "#runtime/etl/feedback/options.js";
 import { evaluate } from "#runtime/evaluation/evaluate.js";
 import type { LogColumns } from "#runtime/evaluation/log-columns.js";
 import { readLog } from "#runtime/evaluation/read-log.js";
@@ -171,45 +169,6 @@ test("sampled rows, several models, sampled candidates", async () => {
   const sampled = await withColumn("log_rate", i => (i % 5 < 2 ? 1 : 0.5));
   await expect(readLog([sampled], PROBABILITY)).resolves.toBeDefined();
   await expect(readLog([sampled], SCORE)).rejects.toThrow(/candidates were sampled/);
-});
-
-test("rows that the feedback join writes from a log and its events", async () => {
-  const items = simulate(40, 2);
-  const exposures = join(folder, "exposures.parquet");
-  const log = items.map(
-    ({ reward: _, ...row }): Row => ({
-      ...{
-        request_id: row["request_id"]!,
-        request_row: row["request_row"]!,
-        time: "2026-01-01 12:00:00",
-        model: "shop",
-      },
-      ...{ version: 1, plan: "0123456789abcdef", artefacts: null, arm: null, seed: null, item: row["item"]! },
-      ...{ position: row["position"]!, score: null, propensity: row["propensity"]!, list_propensity: null },
-      ...{ sources: "[]", log_rate: 1, next_score: row["next_score"]! },
-    }),
-  );
-  const types = { model: "VARCHAR", plan: "VARCHAR", artefacts: "VARCHAR", arm: "VARCHAR", sources: "VARCHAR[]" };
-  await writeRows(exposures, log, { ...types, time: "TIMESTAMP", version: "BIGINT", seed: "BIGINT" });
-  const clicks = items.filter(row => row["reward"] === 1);
-  const events = join(folder, "events.csv");
-  const lines = clicks.map(row => `${row["request_id"]},${row["request_row"]},${row["item"]},2026-01-01T12:00:05Z`);
-  writeFileSync(events, `request_id,request_row,item,time\n${lines.join("\n")}\n`);
-  const joined = async (name: string, options: Partial<JoinOptions>) => {
-    const out = join(folder, name);
-    await joinFeedback([exposures], [events], out, { window: 60, attribution: "last", ...options });
-    return readLog([out], SCORE);
-  };
-  const found = await joined("joined.parquet", { notShown: true });
-  const expected = await readLog([await write(items)], SCORE);
-  expect(found.reward).toEqual(expected.reward);
-  expect(found.policy).toEqual(expected.policy);
-  expect(clicks.length).toBeGreaterThan(10);
-  await expect(joined("shown.parquet", {})).rejects.toThrow(/shown items alone.*--not-shown keep/);
-  await expect(joined("sampled.parquet", { negatives: 0.5 })).rejects.toThrow(/without `--negatives`/);
-  await expect(joined("positives.parquet", { negatives: 1e-9 })).rejects.toThrow(
-    /every row has an event.*without `--negatives`/,
-  );
 });
 
 test("files that are not tables, missing columns, other types, empty tables", async () => {

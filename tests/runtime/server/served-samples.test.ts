@@ -1,5 +1,5 @@
 // Ensembles with forests, and with every way of ordering, compiled, built and called over HTTP.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -8,7 +8,6 @@ import type { CandidateStory } from "#runtime/engine/explain/explain-candidates.
 import { serve } from "#runtime/server/index.js";
 
 const SAMPLES = join(import.meta.dirname, "../../samples");
-const FIXTURES = join(import.meta.dirname, "../../fixtures/forest");
 const folder = mkdtempSync(join(tmpdir(), "merlon-served-"));
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
@@ -50,40 +49,6 @@ async function served(sample: string, model: string, layout: "executor" | "ensem
   };
 }
 
-test.each(["executor", "ensemble"] as const)("forests answer what their libraries predict: layout %s", async layout => {
-  const ask = await served("ensemble-forest", "forests", layout);
-  const { rows, cases } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {
-    readonly rows: readonly (readonly (number | null)[])[];
-    readonly cases: readonly { readonly file: string; readonly predicted: readonly number[][] }[];
-  };
-  // Integers have no null on the wire: rows that miss one are left out.
-  const whole = rows.map((row, i) => ({ row, i })).filter(({ row }) => row.every(value => value !== null));
-  expect(whole.length).toBeGreaterThan(50);
-  const column = (name: string, at: number, datatype: string) => ({
-    name,
-    datatype,
-    shape: [whole.length, 1],
-    data: whole.map(({ row }) => (datatype === "BOOL" ? row[at] === 1 : row[at]!)),
-  });
-  const answer = await ask([
-    column("age", 0, "FP32"),
-    column("price", 1, "FP32"),
-    column("visits", 2, "INT64"),
-    column("stock", 3, "BOOL"),
-    column("brand", 4, "INT32"),
-  ]);
-  for (const [output, file] of [
-    ["chance", "xgboost-logistic.json"],
-    ["classes", "lightgbm-multiclass.txt"],
-  ] as const) {
-    const expected = whole.flatMap(({ i }) => cases.find(c => c.file === file)!.predicted[i]!);
-    answer[output]!.data.forEach((value, i) => {
-      expect(value).toBeCloseTo(expected[i]!, 5);
-    });
-    expect(answer[output]!.data).toHaveLength(expected.length);
-  }
-});
-
 /** Three users of the sample of orderings, the third of whom may see nothing. */
 const users = [
   { query: [1, 0, 0, 0], seen: [1, 2], hidden: [], licensed: Array.from({ length: 60 }, (_, i) => i) },
@@ -119,25 +84,6 @@ const lists = (answer: Answer, name: string) => {
   return offsets.slice(1).map((end, i) => answer[`${name}__values`]!.data.slice(offsets[i], end));
 };
 
-test.each(["executor", "ensemble"] as const)(
-  "a batch is ordered as its users are one by one: layout %s",
-  async layout => {
-    const ask = await served("ensemble-ordering", "orderings", layout);
-    const batch = await ask(request(users));
-    for (const name of ["best_ordered_ids", "best_ordered_scores", "capped_ordered_ids", "varied_ordered_ids"]) {
-      const one = [];
-      for (const user of users) one.push(lists(await ask(request([user])), name)[0]);
-      expect(lists(batch, name)).toEqual(one);
-    }
-    const best = lists(batch, "best_ordered_ids");
-    expect(best[0]).toHaveLength(3);
-    expect(best[0]!.some(id => [1, 2].includes(id))).toBe(false);
-    // Nothing is licensed to the last.
-    expect(best[2]).toEqual([]);
-    expect(lists(batch, "varied_ordered_ids")[0]).toHaveLength(3);
-  },
-);
-
 test("the answer to `explain` accounts for every candidate", async () => {
   const ask = await served("ensemble-ordering", "orderings", "executor");
   let told: readonly (readonly CandidateStory[])[] = [];
@@ -158,18 +104,6 @@ test("the answer to `explain` accounts for every candidate", async () => {
   expect(told[0]!.filter(c => c.droppedBy === undefined).map(c => c.id)).toEqual(
     expect.arrayContaining(lists(await ask(request(users)), "best_ordered_ids")[0]!),
   );
-});
-
-test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded lists: layout %s", async layout => {
-  const ask = await served("ensemble-matrix", "matrix", layout);
-  const answer = await ask([
-    { name: "age", datatype: "FP32", shape: [3], data: [1, 2, 3] },
-    { name: "visits", datatype: "INT32", shape: [3], data: [10, 20, 30] },
-    { name: "stock", datatype: "FP64", shape: [3], data: [0.5, 0.25, 0] },
-    { name: "history__values", datatype: "INT64", shape: [3], data: [100, 200, 300] },
-    { name: "history__offsets", datatype: "INT32", shape: [4], data: [0, 2, 2, 3] },
-  ]);
-  expect(answer.score!.data).toEqual([(1 + 10 + 0.5 + 300) / 2, (2 + 20 + 0.25) / 2, (3 + 30 + 300) / 2]);
 });
 
 test("popular items are the fallback when the index fails, and the response reports it", async () => {
@@ -204,56 +138,6 @@ test("popular items are the fallback when the index fails, and the response repo
   );
   expect(told).toHaveProperty(["timing.nearest.queryFaiss"]);
 });
-
-test.each(["executor", "ensemble"] as const)(
-  "several sources are merged in turn, a narrowed one too: layout %s",
-  async layout => {
-    const ask = await served("ensemble-merge", "merged", layout);
-    interface User {
-      readonly query: readonly number[];
-      readonly popular_ids: readonly number[];
-      readonly bought_together: readonly number[];
-      readonly seen: readonly number[];
-    }
-    const merged = async (users: readonly User[]): Promise<number[][]> => {
-      const lists = (name: "popular_ids" | "bought_together" | "seen") => {
-        const offsets = [0];
-        for (const user of users) offsets.push(offsets.at(-1)! + user[name].length);
-        const data = users.flatMap(user => user[name]);
-        return [
-          { name: `${name}__values`, datatype: "INT64", shape: [data.length], data },
-          { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: offsets },
-        ];
-      };
-      const query = { name: "query", datatype: "FP32", shape: [users.length, 4], data: users.flatMap(u => u.query) };
-      const answer = await ask([query, ...lists("popular_ids"), ...lists("bought_together"), ...lists("seen")]);
-      const { data: offsets } = answer.filtered_ids__offsets!;
-      return users.map((_, i) => answer.filtered_ids__values!.data.slice(offsets[i], offsets[i + 1]));
-    };
-    const none = { popular_ids: [], bought_together: [], seen: [] };
-    const queries = [
-      [1, 0, 0, 0],
-      [0, 1, 0, 0],
-      [0, 0, 1, 1],
-    ];
-    const nearest = await merged(queries.map(query => ({ query, ...none })));
-    expect(nearest.map(ids => ids.length)).toEqual([20, 20, 20]);
-    const users = queries.map((query, i) => ({
-      query,
-      popular_ids: [[901, 902], [], [nearest[2]![0]!, 903, 903]][i]!,
-      bought_together: [[], [nearest[1]![1]!, 904], [905, 901]][i]!,
-      seen: [[902], [904], []][i]!,
-    }));
-    const expected = users.map(({ popular_ids, bought_together, seen }, i) => {
-      const sources = [nearest[i]!, bought_together.filter(id => !seen.includes(id)), popular_ids];
-      const turns = Array.from({ length: 20 }, (_, turn) => sources.flatMap(source => source.slice(turn, turn + 1)));
-      return [...new Set(turns.flat())].slice(0, 22).filter(id => !seen.includes(id));
-    });
-    expect(await merged(users)).toEqual(expected);
-    // A user's answer is the same alone.
-    for (const [i, user] of users.entries()) expect(await merged([user])).toEqual([expected[i]]);
-  },
-);
 
 test("a source that fails for a user is left out for that user, and the response reports it", async () => {
   const ask = await served("ensemble-sources", "sources", "executor");

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { build, compile } from "#compiler/index.js";
 import { rowsOf } from "./exposures/logged-ensemble.js";
 import { startServer } from "./support.js";
-import { call, serveWorkers } from "./workers/served.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-shadow-"));
 const repository = join(folder, "repository");
@@ -193,37 +192,4 @@ describe("a server", () => {
     expect(fixed).toMatchObject({ model: "beside.shadow", score: null, propensity: null, log_rate: 1, one_plan: true });
     expect(fixed!.arm).toMatch(/shadow$/);
   });
-
-  test("with two workers has sums, and ends while comparisons run", async () => {
-    const served = await serveWorkers(repository, 2);
-    for (let i = 0; i < 20; i++) expect((await served.call("POST", PATH, requestOf(MAIN, MAIN))).status).toBe(200);
-    await vi.waitFor(async () => {
-      const found = await metrics(served.metrics);
-      expect(found["runs compared"]! + found["runs skipped_busy"]!).toBe(20);
-    }, 20_000);
-    const found = await metrics(served.metrics);
-    expect([found["lists equal"], found["lists different"], found.overlap]).toEqual([
-      found["runs compared"],
-      0,
-      found["runs compared"],
-    ]);
-    const { json } = await call(served.http, "GET", "/v2/models/beside/stats");
-    const { shadow } = json.model_stats[0].stages.find((stage: { op: string }) => stage.op === "shadow");
-    expect([shadow.runs.compared, shadow.lists.equal]).toEqual([found["runs compared"], found["lists equal"]]);
-    for (let i = 0; i < 4; i++) await served.call("POST", PATH, requestOf(MAIN, MAIN));
-    expect(await served.stop()).toBe(0);
-  });
-});
-
-test.each(["ensemble", "triton"] as const)("the layout %s has the response's branch alone, and says so", async kind => {
-  const compiled = await compile(join(folder, "beside.ensemble.ts"));
-  if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
-  const out = join(folder, kind);
-  const { notes, models } = build(
-    compiled,
-    out,
-    kind === "ensemble" ? { layout: "ensemble" } : { triton: { freeze: () => expect.unreachable() } },
-  );
-  expect(notes.join("\n")).toMatch(/the shadow `.*shadow` is left out: these models have one branch/);
-  expect(models.map(({ name }) => name).join(" ")).not.toMatch(/ranked|split|shadow/);
 });

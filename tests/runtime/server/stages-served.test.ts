@@ -9,12 +9,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { build, compile } from "#compiler/index.js";
-import { parsePlan } from "#contract/plan.js";
-import { column } from "#contract/schema.js";
 import { printManifest, readManifest } from "#formats/folders/manifest.js";
-import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { python } from "../../needs/python.js";
-import { scalars } from "../../operators/step.js";
 import { startServer } from "./support.js";
 
 const SAMPLES = join(import.meta.dirname, "../../samples");
@@ -91,85 +87,6 @@ test("metrics, statistics and spans include each stage", async () => {
   expect(Number(stage?.attributes["merlon.stage.rows_out"])).toBe(40);
   expect(stage?.parent).toBe(compute.span);
 }, 60_000);
-
-test("Triton's trace file has each stage as it has a step of an ensemble: a trace of its own below the model's", async () => {
-  const file = join(folder, "trace.json");
-  const settings = ["rate=1", "level=TIMESTAMPS", `triton,file=${file}`];
-  const { trace } = serveOptions(["--model-repository=x", ...settings.flatMap(text => ["--trace-config", text])]);
-  const server = await startServer(repository, { trace: trace! });
-  const ask = await asker(server);
-  for (let i = 0; i < 2; i++) expect((await ask()).status).toBe(200);
-  await server.stop();
-  const entries = JSON.parse(readFileSync(file, "utf8")) as {
-    readonly id: number;
-    readonly model_name?: string;
-    readonly parent_id?: number;
-    readonly stage?: { readonly op: string; readonly rows_in: number; readonly rows_out: number };
-    readonly timestamps?: readonly { readonly name: string; readonly ns: number }[];
-  }[];
-  const heads = entries.filter(entry => entry.model_name);
-  expect(new Set(heads.map(head => head.id)).size).toBe(heads.length);
-  const requests = heads.filter(head => head.model_name === "recommend");
-  expect(requests).toHaveLength(2);
-  const { steps } = parsePlan(readFileSync(join(repository, "recommend", "1", "plan.json"), "utf8"), "plan.json");
-  for (const { id } of requests) {
-    const stages = heads.filter(head => head.parent_id === id && head.stage);
-    expect(stages.map(head => head.model_name).sort()).toEqual(steps.map(step => `recommend.${step.label}`).sort());
-    const found = stages.find(head => head.stage!.op === "queryFaiss")!;
-    expect(found.stage).toEqual({ op: "queryFaiss", rows_in: 2, rows_out: 40 });
-    const stamps = (of: number) => entries.filter(entry => entry.id === of).flatMap(entry => entry.timestamps ?? []);
-    const at = (of: number, name: string) => stamps(of).find(stamp => stamp.name === name)!.ns;
-    for (const stage of stages) {
-      expect(stamps(stage.id).map(({ name }) => name)).toEqual([
-        ...["REQUEST_START", "COMPUTE_START", "COMPUTE_END", "REQUEST_END"],
-      ]);
-      expect(at(stage.id, "COMPUTE_START")).toBeGreaterThanOrEqual(at(id, "COMPUTE_START"));
-      expect(at(stage.id, "COMPUTE_END")).toBeGreaterThanOrEqual(at(stage.id, "COMPUTE_START"));
-      expect(at(stage.id, "COMPUTE_END")).toBeLessThanOrEqual(at(id, "COMPUTE_END"));
-    }
-  }
-}, 60_000);
-
-test("branches that do not need each other overlap", async () => {
-  const predict = (id: string) => ({
-    id,
-    op: "predictOnnx",
-    label: id,
-    params: { path: "m.onnx", model: id, inputs: { x: "x" }, outputs: { score: "score" } },
-    inputs: { input: [{ name: "x", step: "request", column: "x" }] },
-    outputs: [column("score", "float32")],
-  });
-  const document = {
-    ...{ format: "merlon/plan", version: 1, kind: "ensemble", name: "two", inputs: [column("x", "float32")] },
-    steps: [predict("a"), predict("b")],
-    outputs: ["a", "b"].map(step => ({ ref: { name: step, step, column: "score" }, schema: column(step, "float32") })),
-  };
-  const asked: string[] = [];
-  const open: (() => void)[] = [];
-  const tensor = { name: "score", datatype: "FP32" as const, shape: [1], data: new Uint8Array(4) };
-  const executable = await preparePlan(parsePlan(JSON.stringify(document), "plan.json"), {
-    folder: ".",
-    models: {
-      describe: async () => ({
-        inputs: [{ name: "x", datatype: "FP32", shape: [-1] }],
-        outputs: [{ name: "score", datatype: "FP32", shape: [-1] }],
-      }),
-      // Each waits until the other has been called too: one after the other, this would never end.
-      infer: async model => {
-        asked.push(model);
-        await new Promise<void>(resolve => {
-          open.push(resolve);
-          if (open.length === 2) for (const go of open) go();
-        });
-        return [tensor];
-      },
-    },
-  });
-  const { runs } = await executable.run(new Map([["x", scalars("float32", [1])]]), { seed: 1n, parameters: new Map() });
-  expect(asked).toEqual(["a", "b"]);
-  const [a, b] = runs as [(typeof runs)[number], (typeof runs)[number]];
-  expect(Math.max(a.began, b.began)).toBeLessThanOrEqual(Math.min(a.ended, b.ended));
-});
 
 /** The same file with other content: put in place in one step. */
 function change(path: string, edit: (bytes: Buffer) => void): void {

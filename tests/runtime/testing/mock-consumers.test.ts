@@ -1,6 +1,5 @@
 /** Mocks in an ensemble: free dimensions are what the next model takes, and the server lists what is mocked. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { consumedDims } from "#runtime/server/backends/mock/consumers.js";
 import { createTestServer, type TestServer } from "#runtime/testing/index.js";
 import { repository } from "../server/support.js";
 
@@ -38,21 +37,6 @@ test("a free dimension is what the next model of the ensemble takes, or what the
   expect(S!.shape).toEqual([1, 4]);
   const sizes = server.model("head").requests as unknown as { inputs: { E: { shape: number[] } } }[];
   expect(sizes.map(({ inputs }) => inputs.E.shape)).toEqual([[1, 16]]);
-});
-
-test("a model without batching makes the rows that its request has", async () => {
-  const { S } = await server.infer("flat", { X: [1, 2, 3] });
-  expect(S!.shape).toEqual([3, 2]);
-});
-
-test("settings and fixed dimensions go before it, and models outside of ensembles follow their request", () => {
-  const model = (name: string, dims: number[]) => ({
-    name,
-    max_batch_size: 8,
-    input: [],
-    output: [{ name: "E", dims }],
-  });
-  expect(consumedDims(model("alone", [-1]) as never, "E", [])).toBeUndefined();
 });
 
 test("the server lists what is mocked, in a property and in one line of its log", () => {

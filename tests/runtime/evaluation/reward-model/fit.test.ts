@@ -3,10 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { evaluate } from "#runtime/evaluation/evaluate.js";
 import type { LogColumns } from "#runtime/evaluation/log-columns.js";
 import { readLog } from "#runtime/evaluation/read-log.js";
-import { CLICKS, type Row, simulate, writeRows } from "../logged-rows.js";
+import { type Row, simulate, writeRows } from "../logged-rows.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-rewards-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,36 +29,6 @@ test("predictions are scikit-learn's, on the same folds", async () => {
   for (const [i, value] of logged.entries()) expect(log.model!.logged[i]).toBeCloseTo(value, 9);
   for (const [i, value] of expected.entries()) expect(log.model!.expected[i]).toBeCloseTo(value, 9);
 });
-
-/** The next policy's mean reward of the position, over the requests of the log. */
-const truth = (rows: readonly Row[]): number => {
-  const total = rows.reduce((sum, row) => sum + (row["next_first"] as number) * CLICKS[row["item"] as number]!, 0);
-  return total / rows.filter(({ position }) => position === 1).length;
-};
-
-test("on simulated logs the doubly robust estimate is closer to the truth than IPS, by scores and by probabilities", async () => {
-  const squares = { ips: 0, dr: 0, column: 0 };
-  for (let seed = 1; seed <= 24; seed++) {
-    const rows = simulate(400, 1, { seed, batch: 1 });
-    const file = await write(rows);
-    const options = { estimators: ["ips", "dr"] as const, tuning: {}, samples: 20, seed: 1, level: 0.95 };
-    const [byScore, byColumn] = await Promise.all([
-      readLog([file], { ...SCORE, fitRewards: { columns: ["next_score"] } }),
-      readLog([file], {
-        ...SCORE,
-        policy: { kind: "column", column: "next_first" },
-        fitRewards: { columns: ["next_score"] },
-      }),
-    ]);
-    const [ips, dr] = evaluate(byScore, options).estimates;
-    const column = evaluate(byColumn, options).estimates[1]!;
-    squares.ips += (ips!.value - truth(rows)) ** 2;
-    squares.dr += (dr!.value - truth(rows)) ** 2;
-    squares.column += (column.value - truth(rows)) ** 2;
-    expect(column.value).toBeCloseTo(dr!.value, 9);
-  }
-  expect(squares.dr).toBeLessThan(0.9 * squares.ips);
-}, 120_000);
 
 test("a row's own reward is not in its prediction, nor the rewards of its request", async () => {
   const rows = simulate(40, 2, { batch: 2 });

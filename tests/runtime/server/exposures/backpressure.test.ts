@@ -137,15 +137,3 @@ describe("a kept text of 3 MB with 30 candidates, next to a good request", () =>
     expect(JSON.stringify(body)).toContain(REASON);
   });
 });
-
-test("a million candidates of one request are logged", { timeout: 180_000 }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), "merlon-exposures-"));
-  const server = await startServer(await loggedRepository({ width: 1_000_000, log: LOG }), { exposures: { folder } });
-  expect((await server.post("/v2/models/logged/infer", requestOf([row(1_000_000)], { id: "large" }))).status).toBe(200);
-  await server.stop();
-  expect(
-    await rowsOf(
-      `SELECT count(*)::INT AS n, count(DISTINCT item)::INT AS items, count(position)::INT AS shown, min(len(sources))::INT AS least FROM '${folder}/logged/*.parquet'`,
-    ),
-  ).toEqual([{ n: 1_000_002, items: 1_000_002, shown: 3, least: 1 }]);
-});

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { elapse } from "../../../run/wait.js";
 import { type ChildServer, startChildServer } from "../../../walls/support/child-server.js";
-import { filesIn, loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
+import { loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
 
 const KILLS = Number(process.env.KILLS ?? 5);
 /** Milliseconds that a kill may cost. */
@@ -92,22 +92,4 @@ test("SIGTERM loses nothing, with hostile ids", { timeout: 60_000 }, async () =>
   for (const id of ids.slice(0, 4)) expect(rows).toContain(id);
   expect(rows.filter(id => id.startsWith("sha256:"))).toHaveLength(1);
   expect(readdirSync(folder)).toEqual(["logged"]);
-});
-
-test("two workers write files of their own", { timeout: 120_000 }, async () => {
-  const folder = folderOf();
-  const server = await startChildServer(repository, {
-    flags: flagsOf(folder, "--workers=2"),
-    // A path of a socket has at most 107 bytes.
-    env: { TMPDIR: mkdtempSync("/tmp/merlon-") },
-  });
-  const ids = Array.from({ length: 40 }, (_, i) => `w-${i}`);
-  for (const id of ids)
-    expect(
-      (await server.post("/v2/models/logged/infer", requestOf([ROW], { id }), { headers: { connection: "close" } }))
-        .status,
-    ).toBe(200);
-  await server.stop();
-  expect([...(await logged(folder)).keys()].sort()).toEqual(ids.sort());
-  for (const name of filesIn(folder)) expect(name).toMatch(/^logged\/\d{13}-w[01]-/);
 });

@@ -218,39 +218,6 @@ test.each<[string, DrawRule]>([
   }
 });
 
-test("a deterministic ordering has propensity 1; behind a draw that is cut it is null", {
-  timeout: 120_000,
-}, async () => {
-  const ask = async (server: Awaited<ReturnType<typeof startServer>>) => {
-    expect((await server.post("/v2/models/logged/infer", requestOf(USERS.slice(0, 1)))).status).toBe(200);
-  };
-  const log = '{ columns: [request["user_id"]] }';
-  const best = await logged(await loggedRepository({ ordering: "topK(score, { topk: 3 })", log }), ask);
-  expect(
-    best.map(({ item, position, propensity, list_propensity, seed }) => [
-      Number(item),
-      position,
-      propensity,
-      list_propensity,
-      seed,
-    ]),
-  ).toEqual([
-    [6, 1, 1, 1, null],
-    [5, 2, 1, 1, null],
-    [4, 3, 1, 1, null],
-  ]);
-  const cut = `softmaxSampling(score, { topk: 4 });
-const level = ordered["ordered_ids"] >> lambdaOp(ordered_ids => ordered_ids % 2, { name: "level", dtype: "int64" });
-const ordering = ordered["ordered_ids"] >> limitPerGroup(ordered["ordered_scores"], level, { topk: 2, max: 1 })`;
-  const repository = await loggedRepository({ ordering: cut, log });
-  const inexact = await logged(repository, ask);
-  expect(inexact).toHaveLength(2);
-  for (const row of inexact) {
-    expect(row).toMatchObject({ propensity: null, list_propensity: null });
-    expect(row.score).toBe(scoreOf(Number(row.item)));
-  }
-});
-
 test("hashes are HMAC-SHA-256 of the decimal text or of UTF-8; dropped columns are not there", {
   timeout: 60_000,
 }, async () => {

@@ -67,14 +67,6 @@ test("models beyond the bound are in the sum alone, until one of the others has 
   expect(history.read("model0", 11_500)).toBeUndefined();
 });
 
-test("durations that no clock gives do no harm", () => {
-  const history = createHistory(OPTIONS);
-  for (const latency of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) history.add("m", latency, false, 1000);
-  const { whole } = history.read("m", 1000)!;
-  expect(whole.requests).toBe(4);
-  expect(Number.isFinite(whole.p99)).toBe(true);
-});
-
 test("counts of several processes add up interval by interval, and are those of one that had all requests", () => {
   const request = fc.record({
     process: fc.nat({ max: 2 }),

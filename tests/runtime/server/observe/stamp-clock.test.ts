@@ -1,21 +1,7 @@
 /** Stamps of the log: in the order of its lines, as near to the clock of the day as that allows. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createLog } from "#runtime/server/observe/server-log.js";
 import { stampClock } from "#runtime/server/observe/stamp-clock.js";
-
-test("stamps of many lines never go back", () => {
-  const stamps: string[] = [];
-  const settings = { info: true, warning: true, error: true, verbose: 0, format: "default" } as const;
-  const log = createLog(settings, line => stamps.push(line.slice(1, 21)));
-  const until = performance.now() + 30;
-  while (performance.now() < until) log.info("x", "y");
-  expect(stamps.length).toBeGreaterThan(100);
-  expect(stamps[0]).toMatch(/^\d{4} \d\d:\d\d:\d\d\.\d{6}$/);
-  expect(stamps).toEqual(stamps.toSorted());
-  // Within a millisecond they differ.
-  expect(new Set(stamps).size).toBeGreaterThan(new Set(stamps.map(stamp => stamp.slice(0, -3))).size);
-});
 
 /** A clock of the day that is corrected by steps, and a steady one. */
 const steps = fc.array(

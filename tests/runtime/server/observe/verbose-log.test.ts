@@ -80,30 +80,6 @@ const bad = (name: string, id = "bad"): Case => ({
   lines: [],
 });
 
-test("a request writes no line while the log is not verbose", async () => {
-  await server.post("/v2/logging", { log_verbose_level: 0 });
-  const before = server.log.length;
-  await send(bad("WRONG"));
-  await server.post("/v2/logging", { log_verbose_level: 1 });
-  expect(server.log.slice(before)).toEqual([]);
-});
-
-test("a fault of the model itself has no line: the client has its text", async () => {
-  const failing = `backend: "javascript" input [ { name: "IN" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "X" data_type: TYPE_INT32 dims: [1] } ]`;
-  const model = `export const execute = () => { throw new Error("no luck"); };`;
-  const log = { info: true, warning: true, error: true, verbose: 1, format: "default" } as const;
-  const folder = repository([], { "failing/config.pbtxt": failing, "failing/1/model.mjs": model });
-  const other = await startServer(folder, { log });
-  try {
-    const inputs = [{ name: "IN", datatype: "INT32", shape: [1], data: [1] }];
-    expect((await other.post("/v2/models/failing/infer", { inputs })).status).toBeGreaterThanOrEqual(400);
-  } finally {
-    await other.stop();
-  }
-  expect(other.log.filter(line => line.includes("prepared: "))).toHaveLength(1);
-  expect(other.log.filter(line => line.includes("Infer failed"))).toEqual([]);
-});
-
 test("what a client sends neither makes a line of its own nor fills the log", async () => {
   const forged = "I0101 00:00:00.000000 1 server.cc:1] forged";
   const before = server.log.length;

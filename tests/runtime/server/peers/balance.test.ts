@@ -2,16 +2,11 @@
  * Which requests a busy worker forwards: expensive ones, behind which others wait, to the worker that would run them soonest.
  */
 import { afterEach, describe, expect, test } from "vitest";
-import { connect } from "#runtime/client/index.js";
-import type { ServeOptions } from "#runtime/server/lifecycle/server-options.js";
 import { createStatistics, recordSuccess } from "#runtime/server/observe/statistics.js";
 import { chooseIdle } from "#runtime/server/peers/balance.js";
 import type { PeerLink } from "#runtime/server/peers/link.js";
 import { createLoad, type VersionLoad, type WorkerLoad } from "#runtime/server/peers/load.js";
-import { builtFile } from "../../../needs/built.js";
 import { elapse } from "../../../run/wait.js";
-import { repository } from "../support.js";
-import { startLinked, stopAll, type Worker } from "./linked.js";
 
 const versionOf = (cost: number): VersionLoad => ({
   ...{ statistics: createStatistics(), isEnsemble: false, cost, inFlight: 0, received: 0, seen: { count: 0, ns: 0 } },
@@ -77,53 +72,5 @@ describe("costs", () => {
     expect(working.cost).toBeGreaterThan(1000);
     expect(working.cost).toBeLessThan(20_000);
     expect(waiting.cost).toBeLessThan(25_000);
-  });
-});
-
-describe("one connection", () => {
-  let workers: readonly Worker[] = [];
-  afterEach(() => stopAll(workers));
-
-  /** A model of this backend; the JavaScript one computes for 4 ms. */
-  const model = (backend: string) => ({
-    "m/config.pbtxt": `name: "m" backend: "${backend}" max_batch_size: 1 instance_group [ { count: 1 kind: KIND_CPU } ]
-      input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [1] } ]`,
-    "m/1/model.mjs": `export const execute = requests => {
-      const end = performance.now() + 4;
-      while (performance.now() < end);
-      return requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
-    };`,
-  });
-  const run = async (backend: string, inFlight: number, count: number, options: Partial<ServeOptions> = {}) => {
-    expect(builtFile("runtime")).toBeTypeOf("string");
-    workers = await startLinked(repository([], model(backend)), 2, options);
-    const client = await connect(`grpc://127.0.0.1:${workers[0]!.ports.grpc}`);
-    await Promise.all(
-      Array.from({ length: inFlight }, async (_, i) => {
-        for (let j = 0; j < count; j++) {
-          const { OUTPUT0 } = await client.infer("m", { INPUT0: Int32Array.of(i * count + j) });
-          expect((OUTPUT0 as { readonly data: Int32Array }).data).toEqual(Int32Array.of(i * count + j));
-        }
-      }),
-    );
-    await client.close();
-  };
-
-  test("with 8 expensive requests in flight has both workers at work, each request once", async () => {
-    await run("javascript", 8, 40);
-    const { balanced } = workers[0]!.peers!.counts;
-    expect(balanced).toBeGreaterThan(320 / 10);
-    expect(balanced).toBeLessThan((320 * 9) / 10);
-    expect(workers[1]!.peers!.counts).toMatchObject({ received: balanced, balanced: 0 });
-  });
-
-  test("with faults has one, where their hits are counted", async () => {
-    await run("javascript", 8, 10, { faultAdminPort: 0 });
-    expect(workers[0]!.peers!.counts.balanced).toBe(0);
-  });
-
-  test("with cheap requests has one", async () => {
-    await run("identity", 8, 40);
-    expect(workers[0]!.peers!.counts.balanced).toBeLessThan(320 / 10);
   });
 });

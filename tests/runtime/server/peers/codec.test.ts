@@ -3,14 +3,10 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ConnectionCut } from "#runtime/base/connection-cut.js";
-import { Refusal, RuntimeFault, STATUS, type StatusCode } from "#runtime/base/errors.js";
 import type { InferResponse } from "#runtime/server/contract.js";
 import {
-  decodeFault,
   decodeRequest,
   decodeResponse,
-  encodeFault,
   encodeRequest,
   encodeResponse,
   type ForwardedRequest,
@@ -121,22 +117,6 @@ describe("what is sent arrives", () => {
         });
       }),
     );
-  });
-
-  test.each(Object.keys(STATUS) as StatusCode[])("faults of code %s, and whether a scheduler refused", code => {
-    for (const fault of [new RuntimeFault(code, "text ü\n"), new Refusal(code, ""), new ConnectionCut()]) {
-      const [frame] = read(Buffer.concat(encodeFault(fault, 1, 0, false)), [5]);
-      const decoded = decodeFault(frame!.body, frame!.header.head);
-      expect([decoded.code, decoded.message]).toEqual([fault.code, fault.message]);
-      expect(decoded.constructor).toBe(fault.constructor);
-    }
-  });
-
-  test("many parameters that are made as they are read, and a head beyond the scratch buffer", () => {
-    const parameters = Array.from({ length: 20_000 }, (_, i) => [`p${i}`, BigInt(i)] as const);
-    const response: InferResponse = { model: "m", version: 1, id: "", parameters: parameters.values(), outputs: [] };
-    const [frame] = read(Buffer.concat(encodeResponse(response, 1, 0, true)), [65_536]);
-    expect([...decodeResponse(frame!.body, frame!.header.head).parameters]).toEqual(parameters);
   });
 });
 

@@ -97,19 +97,6 @@ test("a member's old version answers at the other worker, which has the new one 
   expect(workers[0]!.peers!.counts.homed).toBe(1);
 });
 
-test("also if both workers have the new one: a worker unloads a version when no worker needs it", async () => {
-  const { answer, letGo } = await admitted("plan");
-  change(22);
-  await Promise.all([load(1), load(0)]);
-  const ended = (worker: number): boolean =>
-    workers[worker]!.log.some(line => line.includes(`successfully unloaded '${MEMBER}' version 1`));
-  expect([0, 1].map(ended)).toEqual([false, false]);
-  letGo();
-  expect(answerOf(await answer)).toEqual([200, 1]);
-  expect(answerOf(await ask("plan"))).toEqual([200, 22]);
-  await expect.poll(() => [0, 1].map(ended), { timeout: 20_000 }).toEqual([true, true]);
-});
-
 test("a worker that is behind refuses a newer version with a status that may be retried", async () => {
   change(22);
   await load(0);
@@ -120,14 +107,4 @@ test("a worker that is behind refuses a newer version with a status that may be 
   expect(body.error).toMatch(new RegExp(`version 1 of model '${MEMBER}' is not .* send the request again`));
   await load(1);
   expect(answerOf(await ask("plan"))).toEqual([200, 22]);
-});
-
-test("a forwarded ensemble calls the versions of the request that it is a part of", async () => {
-  // Its own members are resolved before the gate of the outer one.
-  const { answer, letGo } = await admitted("twice");
-  change(22);
-  await load(1);
-  letGo();
-  expect(answerOf(await answer)).toEqual([200, 1]);
-  expect(workers[1]!.peers!.counts.received).toBe(1);
 });

@@ -10,7 +10,6 @@ import type { ReadyVersion } from "#runtime/server/models/ready-version.js";
 import type { Registry } from "#runtime/server/models/registry-types.js";
 import { createRefcount } from "#runtime/server/models/version-refcount.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
-import type { StagedStatistics } from "#runtime/server/requests/server-calls.js";
 import { createCodeWarmer } from "#runtime/server/warm-up/warm-code.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import { startServer } from "../support.js";
@@ -77,17 +76,6 @@ describe("a version's warm-up", () => {
     await warmer.warm(version);
     expect(asked).toBe(1);
   });
-
-  it("has one time for all versions of a start, and the whole for each that is loaded later", async () => {
-    const { warmer, version, loaded } = warming(echo, 0.001);
-    await warmer.warm(version);
-    await warmer.warm(version);
-    expect(loaded.warmUps).toHaveBeenCalledTimes(1);
-    warmer.started();
-    await warmer.warm(version);
-    await warmer.warm(version);
-    expect(loaded.warmUps).toHaveBeenCalledTimes(3);
-  });
 });
 
 const temporaryFolders = () => readdirSync(tmpdir()).filter(name => name.startsWith("merlon-warm-"));
@@ -117,17 +105,6 @@ describe("the shop's warm-up", async () => {
     expect((await warm.post("/v2/repository/models/recommend/load", {})).status).toBe(200);
     expect(lines(warm.log)).toHaveLength(2);
     expect(lines(cold.log)).toEqual([]);
-  });
-
-  it("is in no statistics", async () => {
-    const { body } = await warm.json("/v2/models/stats");
-    const { model_stats } = body as { model_stats: StagedStatistics[] };
-    expect(model_stats).toHaveLength(3);
-    for (const { inference_count, inference_stats, stages = [] } of model_stats) {
-      expect(inference_count).toBe(0);
-      expect(inference_stats!.success!.count).toBe(0);
-      for (const { success, rows_in } of stages) expect([success.count, rows_in]).toEqual([0, 0]);
-    }
   });
 
   it("draws no seed: the first responses are those of a server that did not warm up", async () => {

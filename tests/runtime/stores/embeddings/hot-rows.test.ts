@@ -1,6 +1,6 @@
 // Random reads through the cache of vectors: always the row's own numbers, within the memory, and frequently used rows stay.
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
 
 const numberOf = (row: number, i: number): number => row * 10 + i;
@@ -68,12 +68,4 @@ test("every row is its own, read again only where others took its place", () => 
       }
     }),
   );
-});
-
-describe("memory", () => {
-  test("that holds all rows reads each once", () => {
-    const { read, ask } = world(2, bytesOf(4, 2));
-    for (let round = 0; round < 3; round++) for (let row = 0; row < 4 * WAYS; row++) ask(row);
-    expect(read).toEqual(Array.from({ length: 4 * WAYS }, (_, row) => row));
-  });
 });

@@ -4,10 +4,8 @@
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { messageType } from "#triton-protos/proto-root.js";
 import { python } from "../../../../needs/python.js";
 import { type Options, repository, startServer } from "../../support.js";
 
@@ -189,34 +187,6 @@ output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] }, { name: "PARENT" d
   expect(spans.filter(({ name }) => name === "echo_int32").map(({ parent }) => parent)).toEqual([named.span]);
 });
 
-// As qa/L0_trace has it (test_custom_backend_tracing).
-test("activities of the identity back end are spans and events", async () => {
-  const receiver = await openReceiver();
-  const activities = `backend: "identity" max_batch_size: 4 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ]
-output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ]
-parameters [ { key: "enable_custom_tracing" value: { string_value: "true" } }, { key: "nested_span_count" value: { string_value: "2" } },
-  { key: "single_activity_frequency" value: { string_value: "2" } } ]`;
-  const server = await startServer(
-    repository([], { "custom/config.pbtxt": activities, "custom/1/.keep": "" }),
-    sentTo(receiver, "rate=1"),
-  );
-  expect((await server.post("/v2/models/custom/infer", { inputs: [input] })).status).toBe(200);
-  await server.stop();
-  receiver.close();
-  const spans = readSpans(receiver.bodies[0]!);
-  expect(nesting(spans)).toEqual({
-    InferRequest: ["custom"],
-    custom: ["CUSTOM_ACTIVITY", "CUSTOM_ACTIVITY0", "compute"],
-    CUSTOM_ACTIVITY0: ["CUSTOM_ACTIVITY1"],
-  });
-  expect(Object.fromEntries(spans.map(({ name, events }) => [name, events]))).toMatchObject({
-    custom: ["REQUEST_START", "QUEUE_START", "CUSTOM_SINGLE_ACTIVITY", "REQUEST_END"],
-    CUSTOM_ACTIVITY: ["CUSTOM_ACTIVITY_START", "CUSTOM_ACTIVITY_END"],
-    CUSTOM_ACTIVITY0: ["CUSTOM_ACTIVITY0_START", "CUSTOM_SINGLE_ACTIVITY", "CUSTOM_ACTIVITY0_END"],
-    CUSTOM_ACTIVITY1: ["CUSTOM_ACTIVITY1_START", "CUSTOM_ACTIVITY1_END"],
-  });
-});
-
 test("a full queue drops spans and says so once, however slow the collector is", async () => {
   let release!: () => void;
   const held = new Promise<void>(resolve => {
@@ -234,98 +204,4 @@ test("a full queue drops spans and says so once, however slow the collector is",
   expect(server.log.filter(line => line.includes("BatchSpanProcessor queue is full - dropping span."))).toHaveLength(1);
   // The batch that was under way, and the four that the queue holds.
   expect(receiver.bodies.map(body => readSpans(body).length)).toEqual([3, 3, 1]);
-});
-
-/** Calls of the server's gRPC port, with bytes in and out. */
-function grpcClient(port: number | undefined) {
-  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-  const asked = messageType("inference.ModelInferRequest");
-  const write = (value: object): Buffer => Buffer.from(asked.encode(asked.fromObject(value)).finish());
-  const raw = (bytes: Buffer): Buffer => bytes;
-  const service = "/inference.GRPCInferenceService";
-  return {
-    unary: (request: object, done: (error: grpc.ServiceError | null) => void) =>
-      client.makeUnaryRequest(`${service}/ModelInfer`, write, raw, request, done),
-    stream: (metadata: grpc.Metadata) =>
-      client.makeBidiStreamRequest(`${service}/ModelStreamInfer`, write, raw, metadata),
-    close: () => client.close(),
-  };
-}
-
-const request = (model_name: string) => ({
-  model_name,
-  inputs: [{ name: "INPUT0", datatype: "INT32", shape: [1, 4], contents: { int_contents: [1, 2, 3, 4] } }],
-});
-
-// test_grpc_trace_all_input_required_model_cancel of qa/L0_trace.
-test("a request whose client gives up is traced until its model has ended", async () => {
-  const receiver = await openReceiver();
-  const slow = {
-    "slow/config.pbtxt": `backend: "javascript" input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [1, 4] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [1, 4] } ]`,
-    "slow/1/model.mjs": `export async function execute([request]) {
-  while (!request.isCancelled()) await new Promise(resolve => setTimeout(resolve, 10));
-  await new Promise(resolve => setTimeout(resolve, 150));
-  return [{ outputs: [{ ...request.inputs.INPUT0, name: "OUTPUT0" }] }];
-}`,
-  };
-  const server = await startServer(
-    repository([], slow),
-    // Without a delay, as L0_trace has it too: spans are sent as soon as there are any.
-    sentTo(receiver, "rate=1", "opentelemetry,bsp_schedule_delay=0"),
-  );
-  const client = grpcClient(server.ports.grpc);
-  const code = await new Promise(resolve => {
-    const call = client.unary(request("slow"), error => resolve(error?.code));
-    setTimeout(() => call.cancel(), 300);
-  });
-  expect(code).toBe(grpc.status.CANCELLED);
-  await expect.poll(() => receiver.bodies.length).toBe(1);
-  client.close();
-  await server.stop();
-  receiver.close();
-  const spans = readSpans(receiver.bodies[0]!);
-  expect(nesting(spans)).toEqual({ InferRequest: ["slow"], slow: ["compute"] });
-  expect(spans.find(({ name }) => name === "slow")!.events).toEqual(["REQUEST_START", "QUEUE_START", "REQUEST_END"]);
-});
-
-// test_streaming_grpc_trace_simple_model_context_propagation of qa/L0_trace.
-test("requests of a stream are traced below the span of the stream's header", async () => {
-  const receiver = await openReceiver();
-  const server = await startServer(repository(["echo_int32"]), sentTo(receiver, "rate=1000"));
-  const client = grpcClient(server.ports.grpc);
-  const metadata = new grpc.Metadata();
-  metadata.set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-  const stream = client.stream(metadata);
-  stream.write(request("echo_int32"));
-  await new Promise(resolve => stream.once("data", resolve));
-  stream.end();
-  await new Promise(resolve => stream.once("end", resolve));
-  client.close();
-  await server.stop();
-  receiver.close();
-  expect(readSpans(receiver.bodies[0]!)[0]).toMatchObject({
-    trace: "0af7651916cd43dd8448eb211c80319c",
-    parent: "b7ad6b7169203331",
-    name: "InferRequest",
-  });
-});
-
-// From qa/L0_trace: `only traces with OTel Context are collected after count goes to 0`.
-test("a client's own traces go on when the count has run out, and do not use it up", async () => {
-  const receiver = await openReceiver();
-  const server = await startServer(repository(["echo_int32"]), sentTo(receiver, "rate=5", "count=1"));
-  const body = JSON.stringify({ inputs: [input] });
-  const ask = (headers: Readonly<Record<string, string>> = {}) =>
-    server.json("/v2/models/echo_int32/infer", { method: "POST", body, headers });
-  const context = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
-  const count = async () => (await server.json("/v2/trace/setting")).body;
-  await ask(context);
-  expect(await count()).toMatchObject({ trace_count: "1" });
-  for (let i = 0; i < 9; i++) await ask();
-  expect(await count()).toMatchObject({ trace_count: "0" });
-  for (let i = 0; i < 6; i++) await ask(context);
-  await server.stop();
-  receiver.close();
-  const roots = receiver.bodies.flatMap(readSpans).filter(({ name }) => name === "InferRequest");
-  expect(roots.map(({ parent }) => parent)).toEqual(["b7ad6b7169203331", "", ...Array(6).fill("b7ad6b7169203331")]);
 });

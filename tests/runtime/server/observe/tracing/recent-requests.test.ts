@@ -74,56 +74,6 @@ test("shows the first elements of each type, whatever was cut", () => {
   expect(head("BYTES", [1], Buffer.concat([Uint8Array.of(marked.length, 0, 0, 0), marked]))).toEqual(["\ufeffa"]);
 });
 
-test("members of an ensemble are its stages; large tensors are kept by their heads; answers of a stream are outputs", async () => {
-  const io = (a: string, b: string) =>
-    `input [ { name: "${a}" data_type: TYPE_FP32 dims: [-1] } ] output [ { name: "${b}" data_type: TYPE_FP32 dims: [-1] } ]`;
-  const member = `backend: "mock" ${io("X", "Y")} parameters { key: "mock" value { string_value: '{"outputs":{"Y":"echo"}}' } }`;
-  const step = (model: string, from: string, to: string) =>
-    `{ model_name: "${model}" model_version: -1 input_map { key: "X" value: "${from}" } output_map { key: "Y" value: "${to}" } }`;
-  const folder = repository([], {
-    "first/config.pbtxt": member,
-    "first/1/.keep": "",
-    "second/config.pbtxt": member,
-    "second/1/.keep": "",
-    "both/config.pbtxt": `platform: "ensemble" ${io("IN", "OUT")} ensemble_scheduling { step [ ${step("first", "IN", "mid")}, ${step("second", "mid", "OUT")} ] }`,
-    "both/1/.keep": "",
-  });
-  const server = await serve({
-    modelRepositories: [folder],
-    http: here,
-    grpc: here,
-    metrics: false,
-    recentRequests: {},
-    writeLog: () => {},
-  });
-  try {
-    const client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
-    await client.infer("both", { IN: new Float32Array(1_000_000).fill(2) } as never);
-    await expect(
-      client.infer("both", { OTHER: { datatype: "FP32", shape: [1], raw: new Uint8Array(4) } } as never),
-    ).rejects.toThrow();
-    await client.close();
-    await until("two are kept", () => server.recent!.list().length >= 2);
-    const [refused, asked] = server.recent!.list();
-    expect(refused).toMatchObject({ model: "both", fault: expect.stringContaining("OTHER") });
-    expect(refused).not.toHaveProperty("user");
-    expect(asked).toMatchObject({
-      user: { input: "IN", value: 2, rows: 1_000_000 },
-      answer: { output: "OUT", shape: [1_000_000] },
-    });
-    const detail = server.recent!.find(asked!.id)!;
-    expect(detail.stages.map(({ name }) => name)).toEqual(["first", "second"]);
-    expect(detail.stages[1]!.begin).toBeGreaterThanOrEqual(detail.stages[0]!.begin + detail.stages[0]!.micros - 1);
-    for (const [tensor] of [detail.inputs, detail.outputs, detail.stages[0]!.tensors]) {
-      expect(tensor!.shape).toEqual([1_000_000]);
-      expect(tensor!.values.length).toBe(400);
-      expect(new Set(tensor!.values)).toEqual(new Set([2]));
-    }
-  } finally {
-    await server.stop();
-  }
-});
-
 test("a stream's responses are outputs, over gRPC and generate_stream; nothing is kept unless enabled", async () => {
   const config = `backend: "mock" model_transaction_policy { decoupled: true } input [ { name: "X" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "Y" data_type: TYPE_FP32 dims: [1] } ]`;
   const mock = '{"outputs":{"Y":"echo"},"stream":{"answers":3}}';
