@@ -2,13 +2,11 @@
  * A connection to Redis (one server, a cluster, or a sentinel's target) that responds or fails within a deadline, and reconnects by itself.
  * Features are read by `redis-hashes.ts`, which makes no promise for each command.
  */
-import { Cluster, type Redis } from "ioredis";
 import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { type RedisCommand, sendAll } from "../redis-commands.js";
 import { connected, makeClient } from "./redis-client.js";
 import { redisFaults, within } from "./redis-faults.js";
-
-export type RedisCommand = readonly [name: string, ...args: (Buffer | string | number)[]];
 
 export interface RedisConnection {
   /**
@@ -32,7 +30,7 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
   return {
     send: async commands => {
       try {
-        return await within(sendAll(client, commands), timeoutMs, faults.late);
+        return await within(sendAll(client, commands, "callBuffer"), timeoutMs, faults.late);
       } catch (error) {
         if (error instanceof RuntimeFault) throw error;
         const { name, message } = error as Error;
@@ -43,17 +41,4 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
       client.disconnect();
     },
   };
-}
-
-/** One write for all on a single server; on a cluster each command is sent to its node without waiting for the one before. */
-async function sendAll(client: Redis | Cluster, commands: readonly RedisCommand[]): Promise<unknown[]> {
-  if (client instanceof Cluster)
-    return Promise.all(commands.map(([name, ...args]) => client.callBuffer(name, ...args)));
-  const pipeline = client.pipeline();
-  for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-  const replies = await pipeline.exec();
-  return replies!.map(([error, reply]) => {
-    if (error) throw error;
-    return reply;
-  });
 }

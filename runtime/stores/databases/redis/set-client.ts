@@ -1,12 +1,11 @@
 /** Connections to the Redis server that has a vector set, opened when they are needed, and its errors. */
 import { Cluster, Redis } from "ioredis";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
+import { type RedisCommand, sendAll } from "../../redis-commands.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
 import { START, TLS } from "../refusals.js";
 import { addressOf } from "./set-address.js";
-
-export type Command = readonly [name: string, ...args: (Buffer | string | number)[]];
 
 export interface SetClient {
   /** Connections to a server that it has at most. */
@@ -16,7 +15,7 @@ export interface SetClient {
    * @param at connection that is used, from 0
    * @throws (rejects) with the first error among the replies, or that of the connection
    */
-  run(commands: readonly Command[], at?: number): Promise<readonly unknown[]>;
+  run(commands: readonly RedisCommand[], at?: number): Promise<readonly unknown[]>;
   close(): void;
 }
 
@@ -45,7 +44,7 @@ export function openClient(store: RedisVectorStore, settings: ConnectionSettings
       try {
         await connection.ready;
         isReady = true;
-        return await sendAll(connection.client, commands);
+        return await sendAll(connection.client, commands, "call");
       } catch (error) {
         if (isLate) throw new Late("it did not answer in time");
         // The client may see the end of its connection later than this error.
@@ -110,17 +109,6 @@ function dialer(store: RedisVectorStore, settings: ConnectionSettings): () => Co
     };
     return { client, ready: open() };
   };
-}
-
-/** One write for all on a single server; in a cluster each command follows the set when its slot moves. */
-async function sendAll(client: Redis | Cluster, commands: readonly Command[]): Promise<readonly unknown[]> {
-  if (client instanceof Cluster) return Promise.all(commands.map(([name, ...args]) => client.call(name, ...args)));
-  const pipeline = client.pipeline();
-  for (const [name, ...args] of commands) pipeline.call(name, ...args);
-  return (await pipeline.exec())!.map(([error, value]) => {
-    if (error) throw error;
-    return value;
-  });
 }
 
 const LOAD = "Load it with `merlon vectors load`, or correct `key`.";

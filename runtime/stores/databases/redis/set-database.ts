@@ -7,12 +7,12 @@ import { type Filter, filterSize } from "../../../../contract/vector-filter/filt
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { invalid } from "../../../base/errors.js";
 import { foreignText } from "../../../base/foreign-text.js";
+import type { RedisCommand } from "../../redis-commands.js";
 import { toUnitLength } from "../../vectors/unit-length.js";
 import { connectionSettings } from "../connection-settings.js";
 import { checkedCalls } from "../guarded-call.js";
 import { type Refuse, refuses } from "../refusals.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
-import type { Command } from "./set-client.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
 import { listedValues, setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey } from "./set-layout.js";
@@ -144,7 +144,7 @@ function checkLists(filter: Filter): void {
     );
 }
 
-async function searchSome(set: VectorSet, searches: readonly Command[]): Promise<readonly Found[]> {
+async function searchSome(set: VectorSet, searches: readonly RedisCommand[]): Promise<readonly Found[]> {
   if (searches.length === 0) return [];
   const size = Math.ceil(searches.length / Math.min(set.client.size, searches.length));
   const parts = Array.from({ length: Math.ceil(searches.length / size) }, (_, at) =>
@@ -156,9 +156,9 @@ async function searchSome(set: VectorSet, searches: readonly Command[]): Promise
 }
 
 /** Searches of one connection. A search in a set that is missing finds nothing without an error, so that its dimension is read before. */
-async function searchPart(set: VectorSet, commands: readonly Command[], at: number): Promise<readonly Found[]> {
+async function searchPart(set: VectorSet, commands: readonly RedisCommand[], at: number): Promise<readonly Found[]> {
   const { store, client, refuse } = set;
-  const head: Command[] = [
+  const head: RedisCommand[] = [
     ["VDIM", store.key],
     ["GET", layoutKey(store)],
     ["VCARD", store.key],
@@ -175,7 +175,7 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
 }
 
 /** @param effort for a query without a condition, `exact` is as the store's `index` says */
-function searchOf(store: RedisVectorStore, query: VectorQuery, effort: Effort | "exact"): Command {
+function searchOf(store: RedisVectorStore, query: VectorQuery, effort: Effort | "exact"): RedisCommand {
   const { vector, k, filter } = query;
   const { key, efSearch, index, dimension } = store;
   const search = ["VSIM", key, "FP32", unitBytes(vector, dimension), "WITHSCORES", "COUNT"] as const;

@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import type { Scalar } from "../../../../contract/vector-filter/filter.js";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { within } from "../../feast/redis-faults.js";
+import type { RedisCommand } from "../../redis-commands.js";
 import { connectionSettings } from "../connection-settings.js";
 import { type GuardedCall, guardedCalls } from "../guarded-call.js";
 import { type Refuse, refuses } from "../refusals.js";
 import type { Swap, VectorLoader, VectorRows } from "../vector-database.js";
-import type { Command } from "./set-client.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
 import { idOf, unitBytes } from "./set-database.js";
 import { attributesText, MOST_INTEGER } from "./set-filter.js";
@@ -63,7 +63,7 @@ export async function loadVectorSet(store: RedisVectorStore, file: string): Prom
       }
     },
     async remove(ids) {
-      const replies = await call(() => client.run(ids.map((id): Command => ["VREM", key, String(id)])));
+      const replies = await call(() => client.run(ids.map((id): RedisCommand => ["VREM", key, String(id)])));
       return replies.filter(reply => reply === 1).length;
     },
     // The graph is built as items are written.
@@ -127,10 +127,10 @@ interface Copy {
 }
 
 /** @returns an item for each row, after a test of whether the old set has it for each row of a copy */
-function writesOf({ store, refuse }: Target, { ids, vectors, attributes }: VectorRows, copy?: Copy): Command[] {
+function writesOf({ store, refuse }: Target, { ids, vectors, attributes }: VectorRows, copy?: Copy): RedisCommand[] {
   const { key, dimension, precision, links, efConstruction } = store;
   const to = copy?.key ?? key;
-  const items = ids.map((id, i): Command => {
+  const items = ids.map((id, i): RedisCommand => {
     const cellOf = (name: string): Scalar | undefined => attributes.get(name)![i];
     checkIntegers(store, cellOf, id, refuse);
     const vector = unitBytes(vectors.subarray(i * dimension, (i + 1) * dimension), dimension);
@@ -139,7 +139,7 @@ function writesOf({ store, refuse }: Target, { ids, vectors, attributes }: Vecto
     return ["VADD", to, "FP32", vector, String(id), ...options];
   });
   if (!copy) return items;
-  return [...ids.map((id): Command => ["VISMEMBER", key, String(id)]), ...items, ["EXPIRE", to, COPY_SECONDS]];
+  return [...ids.map((id): RedisCommand => ["VISMEMBER", key, String(id)]), ...items, ["EXPIRE", to, COPY_SECONDS]];
 }
 
 const QUANTIZE: Readonly<Record<RedisVectorStore["precision"], readonly string[]>> = {
