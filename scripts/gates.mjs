@@ -19,7 +19,13 @@ export function gatesFor(changed) {
   const judged = code ?? [];
   const isIdle = code?.length === 0;
   const format = ["format and lint", bin("@biomejs/biome/bin/biome"), "check", "--no-errors-on-unmatched", ...judged];
-  const promises = ["promises and cycles", bin("oxlint/bin/oxlint"), "--type-aware", ...judged];
+  const promises = [
+    "promises and cycles",
+    bin("oxlint/bin/oxlint"),
+    "--no-error-on-unmatched-pattern",
+    "--type-aware",
+    ...judged,
+  ];
   const types = ["types and their sentences", bin("tstyche/dist/bin.js")];
   return [
     [...(isIdle ? [] : [format]), ["types of tests", join(ROOT, "scripts", "check-tests.mjs")]],

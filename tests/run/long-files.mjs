@@ -90,7 +90,6 @@ export const LONG = Object.freeze([
   "tests/runtime/evaluation/skew/verify-exposures.test.ts",
   "tests/docs/programs.test.ts",
   "tests/runtime/server/workers/hung-models.test.ts",
-  "tests/runtime/server/text-ids-served.test.ts",
   "tests/compiler/1-rewrite/file-form.test.ts",
   "tests/runtime/etl/index-search.test.ts",
   "tests/cli/client/command.test.ts",

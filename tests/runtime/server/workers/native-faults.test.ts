@@ -9,8 +9,8 @@ import { product } from "../../../walls/support/costly-models.js";
 import { repository } from "../support.js";
 import { call, GOOD, INFER, type Served, serveWorkers, workersOf } from "./served.js";
 
-/** Rows of a product that takes seconds. */
-const MANY = 3000;
+/** Rows of products that take more than the time of a silent worker, on machines of today: 15 and 7 seconds. */
+const [MOST, MANY] = [4000, 3000];
 const CONFIG = `backend: "onnxruntime"
 input [ { name: "X", data_type: TYPE_INT64, dims: [1] } ] output [ { name: "Y", data_type: TYPE_INT64, dims: [1] } ]
 instance_group [ { kind: KIND_CPU count: 1 } ]`;
@@ -19,7 +19,7 @@ const files = (name: string) => ({ [`${name}/config.pbtxt`]: CONFIG, [`${name}/1
 let served: Served;
 beforeAll(async () => {
   const folder = repository(["echo_int32"], { ...files("hangs"), ...files("crashes"), ...files("innocent") });
-  served = await serveWorkers(folder, 2, ["--worker-timeout", "2"]);
+  served = await serveWorkers(folder, 2, ["--worker-timeout", "5"]);
 }, 60_000);
 afterAll(async () => expect(await served.stop()).toBe(0), 60_000);
 
@@ -54,21 +54,21 @@ async function servesBeside(model: string): Promise<void> {
 test("a run that makes a worker silent ends it once", async () => {
   await learnedAsShort("hangs");
   await learnedAsShort("innocent");
-  await expect(infer("hangs", MANY)).rejects.toThrow();
+  await expect(infer("hangs", MOST)).rejects.toThrow();
   const line = "version 1 of model 'hangs' ran native code when worker";
   await until("the log names the model", () => lines(line) === 1);
-  await until("two workers serve", async () => workersOf(served).length === 2 && lines(") serves") === 1);
+  await until("two workers serve", () => workersOf(served).length === 2 && lines(") serves") >= 1);
   await servesBeside("hangs");
   const { text } = await call(served.metrics, "GET", "/metrics");
   expect(text).toContain('\nmerlon_model_isolated{model="hangs",version="1"} 1\n');
   expect(text).not.toContain('merlon_model_isolated{model="innocent"');
   expect(lines("ran native code when worker")).toBe(1);
-}, 60_000);
+}, 120_000);
 
 test("a crash ends a worker once", async () => {
   await learnedAsShort("crashes");
   const before = new Map(workersOf(served).map(pid => [pid, cpuTime(pid)]));
-  const crashes = infer("crashes", MANY);
+  const crashes = infer("crashes", MOST);
   crashes.catch(() => {});
   let busy: number | undefined;
   await until("a worker computes", () => {
@@ -82,7 +82,7 @@ test("a crash ends a worker once", async () => {
       served.log(),
     ),
   );
-  await until("two workers serve", async () => workersOf(served).length === 2 && lines(") serves") === 2);
+  await until("two workers serve", () => workersOf(served).length === 2 && lines(") serves") >= 2);
   await servesBeside("crashes");
   expect(lines("ran native code when worker")).toBe(2);
-}, 60_000);
+}, 120_000);
